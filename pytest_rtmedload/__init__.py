@@ -1,0 +1,1 @@
+"""A pytest plugin that load-tests real-time voice agents, with performance assertions."""

@@ -1,0 +1,268 @@
+"""The model of a finished run: what every report reads, and what the JSON result says field by field.
+
+Latencies are milliseconds, durations seconds, rates per second, shares fractions of 1 unless a name says percent.
+What could not be measured is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """What the evidence allows to say about a target, a test or a run."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """Too few samples to tell either way."""
+    INVALID = "INVALID"
+    """The load generator, not the agent, was the bottleneck."""
+
+
+class Kind(StrEnum):
+    """What a target limits."""
+
+    LATENCY = "latency"
+    ERRORS = "errors"
+    MAXIMUM = "max"
+    RATE = "min_rate"
+    VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """The measured distribution of one metric: of the judged phase, on the judged clock."""
+
+    count: int
+    """Samples that ended well."""
+    failed: int
+    censored: int
+    min_ms: float | None
+    mean_ms: float | None
+    p50_ms: float | None
+    """Percentiles are over ok and censored samples; one that falls among the censored is None."""
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p999_ms: float | None
+    max_ms: float | None
+    bounds_ms: dict[str, tuple[float | None, float | None]]
+    """Percentile name (`p50` …) → one-sided 95 % bounds; a bound that does not exist is None."""
+    histogram: str
+    """Base64 of the HdrHistogram V2 encoding of the ok samples, in microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueResult:
+    """A measured quantity that is not a time."""
+
+    unit: str
+    count: int
+    mean: float | None
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """One limit, and what the samples say about it."""
+
+    metric: str
+    name: str
+    """`p50`, `p90`, `p95`, `p99`, `p999`, `errors`, `max`, `min_rate`, `mean_max` …"""
+    kind: Kind
+    unit: str
+    """`ms`, `%` of operations for errors (limit and value are fractions), `/s`, or the unit of a value."""
+    limit: float
+    value: float | None
+    bounds: tuple[float | None, float | None] | None
+    """One-sided 95 % bounds of the value; None where nothing is inferred (max, min_rate, values)."""
+    n: int
+    k: int
+    """Samples above the limit (latency), or failed operations (errors)."""
+    needed: int | None
+    """Samples still missing before a verdict is possible at the present share of misses; None when it is reached."""
+    needed_s: float | None
+    """The same as seconds at the present rate."""
+    verdict: Verdict
+    leaning: str | None
+    """`pass` or `fail` by the point estimate when INCONCLUSIVE."""
+    text: str
+    """The line a person reads, such as `voice.loop p95 812 ms > 700 ms (95 % bounds 771–850, n = 240) FAIL`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResult:
+    """Errors with the same message."""
+
+    message: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorResult:
+    """How well the load generator itself did during the measured time."""
+
+    verdict: Verdict
+    """PASS or INVALID."""
+    lag_p50_ms: float | None
+    lag_p99_ms: float | None
+    lag_max_ms: float | None
+    thread_cpu_percent: float | None
+    gc_longest_ms: float
+    late_starts: int
+    dropped_starts: int
+    achieved_ratio: float | None
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineMetric:
+    """One metric in one second, all phases, on the judged clock."""
+
+    count: int
+    failed: int
+    censored: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePoint:
+    """One second of a test."""
+
+    second: int
+    """Whole seconds since the start line, by intended start; users that started earlier are in second 0."""
+    phase: str
+    """The phase at the beginning of this second."""
+    users: int
+    metrics: dict[str, TimelineMetric]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One load test, judged."""
+
+    __test__ = False  # not a class for pytest to collect
+
+    nodeid: str
+    group: str
+    critical: bool
+    negative: bool
+    evidence: str
+    """`strict`, `provisional`, `point` or `none` (latency not judged)."""
+    model: str
+    """`closed` (users) or `open` (arrival rate)."""
+    metric: str
+    """The metric the marker's percentile arguments are for."""
+    verdict: Verdict
+    reasons: list[str]
+    """Why the verdict is not PASS, most important first; one line each."""
+    failed_test: bool
+    """Whether pytest reports the test as failed, under its evidence mode."""
+    complete: bool
+    """False when the test was cut short: what stands here is partial."""
+    users: int
+    shards: int
+    duration_s: float
+    """Length of the measured phase in fact, not as planned."""
+    started_s: float
+    """Start line, in seconds after the run started."""
+    phases: dict[str, tuple[float, float]]
+    """Phase → its begin and end in seconds since the start line."""
+    iterations: int
+    failed: int
+    censored: int
+    rate: float | None
+    """Iterations per second of the measured phase, ok and failed."""
+    saturated: bool
+    """True when users never paused: the rate then is what this generator reached, `≥` in print."""
+    metrics: dict[str, MetricResult]
+    values: dict[str, ValueResult]
+    counts: dict[str, int]
+    tags: dict[str, dict[str, MetricResult]]
+    """Tag → metric → distribution."""
+    targets: list[TargetResult]
+    errors: list[ErrorResult]
+    generator: GeneratorResult
+    timeline: list[TimelinePoint]
+    notes: list[str] = field(default_factory=list)
+    """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """A criterion on the whole run."""
+
+    name: str
+    kind: str
+    """`goal` or `limit`."""
+    value: float | None
+    limit: float
+    unit: str
+    n: int
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """The system under test, without secrets."""
+
+    url: str | None
+    """None when no test needed an agent."""
+    dialect: str
+    embedded: bool
+    details: dict[str, str] = field(default_factory=dict)
+    """For the embedded agent: latency model, faults, seed, session store."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Where, when and how the run was made."""
+
+    started: str
+    """ISO 8601 with offset."""
+    suite: str
+    agent: AgentInfo
+    seed: int
+    versions: dict[str, str]
+    machine: dict[str, str]
+    command: str
+    """The pytest arguments with secrets removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The run in a few numbers."""
+
+    verdict: Verdict
+    success_rate: float | None
+    """Per cent of operations that succeeded, over all tests not marked negative."""
+    tests: int
+    passed: int
+    failed: int
+    inconclusive: int
+    invalid: int
+    requests: int
+    """Measured operations, iterations not counted."""
+    errors: int
+    duration_s: float
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A whole run: everything a report may show."""
+
+    summary: Summary
+    run: RunInfo
+    criteria: list[CriterionResult]
+    tests: list[TestResult]

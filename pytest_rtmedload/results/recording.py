@@ -1,0 +1,256 @@
+"""What one shard recorded: the only thing that travels from workers to the coordinator.
+
+A recording is a set of histograms, never percentiles, so merging shards loses nothing. Each series is split into
+*cells* of (phase, second): the time line, the one-second blocks of the evidence and the totals of a phase are all
+sums of the same cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_rtmedload.results.histogram import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ITERATION = "iteration"
+"""Metric of one run of a test body by one user, think time taken out."""
+
+MAX_ERROR_GROUPS = 50
+"""Distinct messages kept per test; the rest are counted together, so that a storm cannot fill the memory."""
+OTHER_ERRORS = "(further distinct messages)"
+
+
+class Outcome(StrEnum):
+    """How a measured operation ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """A wrong answer: its latency is a series of its own and does not count as latency."""
+    CENSORED = "censored"
+    """No answer within what was waited: known only to be slower than the recorded value."""
+
+
+class Clock(StrEnum):
+    """From when a latency is counted."""
+
+    SERVICE = "service"
+    """From the moment the operation was started."""
+    RESPONSE = "response"
+    """From the moment it was due, so that a stall is charged to everyone it delayed."""
+
+
+class Phase(StrEnum):
+    """Which part of a run a sample belongs to, by its intended start. Only `MEASURE` is judged."""
+
+    SETUP = "setup"
+    RAMP = "ramp"
+    WARMUP = "warmup"
+    MEASURE = "measure"
+    COOLDOWN = "cooldown"
+
+
+class SeriesKey(NamedTuple):
+    """Names one series of samples."""
+
+    metric: str
+    tag: str = ""
+    outcome: str = Outcome.OK
+    clock: str = Clock.SERVICE
+
+
+class Cell(NamedTuple):
+    """One part of a series: a phase, a whole second since the start line, and whether the generator lagged meanwhile."""
+
+    phase: str
+    second: int
+    lagged: bool = False
+
+
+@dataclass(slots=True)
+class ValueStats:
+    """Count, sum, minimum and maximum of a value that is not a time."""
+
+    unit: str = ""
+    count: int = 0
+    total: float = 0.0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+
+    def add(self, value: float) -> None:
+        """Add one observation."""
+        self.count += 1
+        self.total += value
+        self.minimum = min(self.minimum, value)
+        self.maximum = max(self.maximum, value)
+
+    def merge(self, other: ValueStats) -> None:
+        """Add all observations of another shard."""
+        self.unit = self.unit or other.unit
+        self.count += other.count
+        self.total += other.total
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+
+
+@dataclass(slots=True)
+class ErrorGroup:
+    """Errors with the same message: how many, and the first traceback or answer seen."""
+
+    count: int = 0
+    example: str = ""
+
+
+@dataclass(slots=True)
+class Health:
+    """What a shard observed about itself, as opposed to the agent. Nanoseconds; sums merge by adding."""
+
+    lag: Histogram = field(default_factory=Histogram)
+    """Lateness of the 10 ms ticker during the measured time, missed ticks filled in (microseconds)."""
+    lagging_ns: int = 0
+    """Measured time during which the lag was above the limit."""
+    measured_ns: int = 0
+    thread_cpu_ns: int = 0
+    """Processor time of the event loop's thread during `measured_ns`."""
+    gc_pause_ns: int = 0
+    gc_longest_ns: int = 0
+    planned_starts: int = 0
+    achieved_starts: int = 0
+    late_starts: int = 0
+    """Starts more than the lag limit after they were due."""
+    dropped_starts: int = 0
+    """Arrivals refused at the in-flight limit: the agent's doing, not the generator's."""
+
+    def merge(self, other: Health) -> None:
+        """Add another shard's observations; the longest pause is the longest of both."""
+        self.lag.merge(other.lag)
+        self.gc_longest_ns = max(self.gc_longest_ns, other.gc_longest_ns)
+        for name in _HEALTH_SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_HEALTH_SUMS = (
+    "lagging_ns",
+    "measured_ns",
+    "thread_cpu_ns",
+    "gc_pause_ns",
+    "planned_starts",
+    "achieved_starts",
+    "late_starts",
+    "dropped_starts",
+)
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything a shard measured in one load test, or the merge of several shards."""
+
+    series: dict[SeriesKey, dict[Cell, Histogram]] = field(default_factory=dict)
+    values: dict[tuple[str, str], ValueStats] = field(default_factory=dict)
+    """(name, tag) → statistics of the measured phase."""
+    counts: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, ErrorGroup] = field(default_factory=dict)
+    users: dict[int, int] = field(default_factory=dict)
+    """Second since the start line → most users active in it."""
+    health: Health = field(default_factory=Health)
+
+    def cells(self, key: SeriesKey) -> dict[Cell, Histogram]:
+        """The cells of a series, created when missing."""
+        found = self.series.get(key)
+        if found is None:
+            found = self.series[key] = {}
+        return found
+
+    def add_error(self, message: str, example: str, count: int = 1) -> None:
+        """Count an error under its message, keeping the first example."""
+        group = self.errors.get(message)
+        if group is None:
+            if len(self.errors) >= MAX_ERROR_GROUPS:
+                message = OTHER_ERRORS
+            group = self.errors.setdefault(message, ErrorGroup(0, example))
+        group.count += count
+
+    def select(self, metric: str, outcome: str, clock: str, tag: str | None = None) -> Iterator[tuple[Cell, Histogram]]:
+        """All cells of a metric with this outcome and clock, over all tags or of one."""
+        for key, cells in self.series.items():
+            if key.metric == metric and key.outcome == outcome and key.clock == clock and tag in (None, key.tag):
+                yield from cells.items()
+
+    def histogram(
+        self,
+        metric: str,
+        outcome: str = Outcome.OK,
+        clock: str = Clock.SERVICE,
+        *,
+        phase: str | None = Phase.MEASURE,
+        tag: str | None = None,
+    ) -> Histogram:
+        """The distribution of a metric in one phase (None: in all), over all tags or of one."""
+        selected = self.select(metric, outcome, clock, tag)
+        return Histogram.merged(h for cell, h in selected if phase in (None, cell.phase))
+
+    def metrics(self) -> list[str]:
+        """Names of all recorded metrics, `iteration` first, else in order of first use."""
+        names = dict.fromkeys(key.metric for key in self.series)
+        return sorted(names, key=lambda name: name != ITERATION)
+
+    def tags(self) -> list[str]:
+        """All tags that were set, sorted."""
+        return sorted({key.tag for key in self.series if key.tag})
+
+    def merge(self, other: Recording) -> None:
+        """Add all that another shard recorded."""
+        for key, cells in other.series.items():
+            mine = self.cells(key)
+            for cell, histogram in cells.items():
+                mine.setdefault(cell, Histogram()).merge(histogram)
+        for name, stats in other.values.items():
+            self.values.setdefault(name, ValueStats(stats.unit)).merge(stats)
+        for counter, n in other.counts.items():
+            self.counts[counter] = self.counts.get(counter, 0) + n
+        for message, group in other.errors.items():
+            self.add_error(message, group.example, group.count)
+        for second, users in other.users.items():
+            self.users[second] = self.users.get(second, 0) + users
+        self.health.merge(other.health)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Builtin types only, for a link between processes."""
+        return {
+            "series": [
+                (tuple(map(str, key)), [(str(c.phase), c.second, c.lagged, h.to_wire()) for c, h in cells.items()])
+                for key, cells in self.series.items()
+            ],
+            "values": [(*name, s.unit, s.count, s.total, s.minimum, s.maximum) for name, s in self.values.items()],
+            "counts": dict(self.counts),
+            "errors": [(message, group.count, group.example) for message, group in self.errors.items()],
+            "users": dict(self.users),
+            "health": (
+                self.health.lag.to_wire(),
+                self.health.gc_longest_ns,
+                [getattr(self.health, name) for name in _HEALTH_SUMS],
+            ),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Recording:
+        """The inverse of `to_wire`."""
+        recording = cls(counts=dict(wire["counts"]), users=dict(wire["users"]))
+        for key, cells in wire["series"]:
+            recording.series[SeriesKey(*key)] = {
+                Cell(phase, second, lagged): Histogram.from_wire(h) for phase, second, lagged, h in cells
+            }
+        for name, tag, *stats in wire["values"]:
+            recording.values[name, tag] = ValueStats(*stats)
+        for message, count, example in wire["errors"]:
+            recording.errors[message] = ErrorGroup(count, example)
+        lag, longest, sums = wire["health"]
+        recording.health = Health(Histogram.from_wire(lag), gc_longest_ns=longest)
+        for name, value in zip(_HEALTH_SUMS, sums, strict=True):
+            setattr(recording.health, name, value)
+        return recording
+
+
