@@ -1,0 +1,73 @@
+"""What a load test set out to do and how far it came: the facts a verdict needs beside the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pytest_rtmedload.results.recording import ITERATION
+
+PERCENTILES: dict[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+"""Names of percentiles in markers, options and results, and their fractions."""
+
+VALUE_LIMITS = ("mean_max", "mean_min", "max", "min")
+"""Limits on values that are not times: on the mean from above and below, on the largest and the smallest."""
+
+
+class Evidence(StrEnum):
+    """How sure a verdict must be before a test passes."""
+
+    STRICT = "strict"
+    """INCONCLUSIVE fails the test."""
+    PROVISIONAL = "provisional"
+    """INCONCLUSIVE is reported and lets the test pass."""
+    POINT = "point"
+    """The point estimate alone decides, as in k6."""
+    NONE = "none"
+    """Latency is not judged (one iteration); errors are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A limit on a metric."""
+
+    metric: str
+    """Metric or value name; `""` for `errors` and `min_rate` of the whole test."""
+    name: str
+    """A key of `PERCENTILES`, `max`, `errors`, `min_rate`, or one of `VALUE_LIMITS`."""
+    limit: float
+    """Milliseconds for latencies, a fraction for errors, per second for rates, the value's own unit for values."""
+    default: bool = False
+    """True when nobody asked for it: the error limit every test has."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlan:
+    """One load test as it was resolved and as far as it ran. Times are seconds since its start line."""
+
+    __test__ = False  # not a class for pytest to collect
+
+    nodeid: str
+    group: str
+    model: str
+    """`closed` or `open`."""
+    users: int
+    """Most concurrent users (closed) or the in-flight limit (open)."""
+    phases: dict[str, tuple[float, float]]
+    """Phase → planned or, once it ended, actual begin and end. Without `measure` nothing is judged."""
+    evidence: Evidence = Evidence.STRICT
+    targets: tuple[Target, ...] = ()
+    metric: str = ITERATION
+    critical: bool = False
+    negative: bool = False
+    shards: int = 1
+    started_s: float = 0.0
+    """Start line in seconds after the run started."""
+    saturated: bool = False
+    interrupted: str | None = None
+    """Why the test was cut short; None when it ran to its end."""
+    fatal: str | None = None
+    """An error of the test itself (a user fixture failed, the agent could not be started): FAIL whatever was measured."""
+    invalid: tuple[str, ...] = ()
+    """Reasons known to the coordinator for which nothing can be concluded, such as a lost shard."""
+    notes: tuple[str, ...] = field(default=())
