@@ -1,0 +1,1 @@
+"""Turning operations into samples: the recorder with its time line, and the generator's own health."""

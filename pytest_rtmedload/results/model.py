@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 class Verdict(StrEnum):
     """What the evidence allows to say about a target, a test or a run."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     """Too few samples to tell either way."""

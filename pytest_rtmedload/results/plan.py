@@ -67,7 +67,7 @@ class TestPlan:
     interrupted: str | None = None
     """Why the test was cut short; None when it ran to its end."""
     fatal: str | None = None
-    """An error of the test itself (a user fixture failed, the agent could not be started): FAIL whatever was measured."""
+    """An error of the test itself (a user fixture failed, the agent died): FAIL whatever was measured."""
     invalid: tuple[str, ...] = ()
     """Reasons known to the coordinator for which nothing can be concluded, such as a lost shard."""
     notes: tuple[str, ...] = field(default=())

@@ -65,7 +65,7 @@ class SeriesKey(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One part of a series: a phase, a whole second since the start line, and whether the generator lagged meanwhile."""
+    """One part of a series: a phase, a whole second since the start line, and whether the generator lagged then."""
 
     phase: str
     second: int
@@ -254,5 +254,3 @@ class Recording:
         for name, value in zip(_HEALTH_SUMS, sums, strict=True):
             setattr(recording.health, name, value)
         return recording
-
-

@@ -1,0 +1,52 @@
+# Two commands matter: `make load` load-tests the embedded agent, `make test` runs the project's own tests.
+# Needs Python >= 3.11 and make. With uv on PATH installing takes seconds, else venv and pip do the same.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := $(shell command -v uv 2>/dev/null)
+ARGS ?=
+
+.PHONY: load test check bench lock clean help
+
+help:
+	@echo "make load    load-test the embedded agent: pytest -m load --suite quick"
+	@echo "make test    the project's own tests"
+	@echo "make check   format, lint, types, architecture"
+	@echo "make bench   the tool's own speed, ratios in one run"
+	@echo "make lock    renew requirements.lock (needs uv)"
+
+load: $(READY)
+	$(BIN)/pytest -m load --suite quick $(ARGS) tests/load
+
+test: $(READY)
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/pytest benchmarks -p no:cacheprovider --benchmark-disable-gc --benchmark-columns=median,iqr,rounds -s $(ARGS)
+
+lock:
+	uv export --quiet --no-emit-project --all-extras --all-groups --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV) results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(READY): pyproject.toml requirements.lock
+ifdef UV
+	uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps -e .
+else
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@

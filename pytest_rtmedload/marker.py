@@ -1,0 +1,176 @@
+"""The `load` marker: its arguments, checked, and what they make together with the options: a `LoadSpec`."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_rtmedload.results.plan import PERCENTILES, Target
+from pytest_rtmedload.results.recording import ITERATION
+from pytest_rtmedload.suites import CUSTOM_GROUP, GROUPS, SUITES
+from pytest_rtmedload.targets import from_mapping, make_target
+from pytest_rtmedload.workload.conductors import SHAPES
+from pytest_rtmedload.workload.durations import seconds
+from pytest_rtmedload.workload.spec import DEFAULT_TIMEOUT_S, LoadSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pytest
+
+    from pytest_rtmedload.options import LoadConfig
+
+DEFAULT_ERRORS: Final = 0.05
+CRITICAL_ERRORS: Final = 0.005
+"""Error limits of tests that state none: 5 %, and 0.5 % for `critical=True`."""
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("a whole number of at least 1 is needed")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False is needed")  # noqa: TRY004 - one kind of error for all wrong arguments
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a name is needed")
+    return value
+
+
+def _shape(value: Any) -> str:
+    if value not in SHAPES:
+        raise ValueError(f"not a shape: choose one of {', '.join(SHAPES)}")
+    return str(value)
+
+
+def _suites(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value)
+    for name in names:
+        if name not in SUITES:
+            raise ValueError(f"{name!r} is not a suite: choose among {', '.join(SUITES)}")
+    return names
+
+
+def _limit(name: str) -> Callable[[Any], float]:
+    return lambda value: make_target("" if name in ("errors", "min_rate") else ITERATION, name, value).limit
+
+
+ARGUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
+    "users": _whole,
+    "duration": seconds,
+    "ramp": seconds,
+    "warmup": seconds,
+    "shape": _shape,
+    "iterations": _whole,
+    "think": seconds,
+    "timeout": seconds,
+    "grace": seconds,
+    "group": _name,
+    "critical": _boolean,
+    "negative": _boolean,
+    "suites": _suites,
+    "metric": _name,
+    **{name: _limit(name) for name in (*PERCENTILES, "max", "errors", "min_rate")},
+    "targets": from_mapping,
+}
+"""Arguments of the marker and what checks them."""
+
+
+def marker_arguments(item: pytest.Item) -> dict[str, Any]:
+    """The checked arguments of all `load` markers of a test; those closer to the function win.
+
+    Raises:
+        ValueError: one line naming the test, the argument and what would be right.
+    """
+    arguments: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("load"))):
+        if mark.args:
+            raise ValueError(f"{item.nodeid}: load({mark.args[0]!r}): arguments are given by name, as load(p95=150)")
+        for name, value in mark.kwargs.items():
+            if name not in ARGUMENTS:
+                raise ValueError(f"{item.nodeid}: load() has no argument {name!r}; it has {', '.join(ARGUMENTS)}")
+            try:
+                arguments[name] = ARGUMENTS[name](value)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{item.nodeid}: load({name}={value!r}): {error}") from None
+    return arguments
+
+
+def group_of(item: pytest.Item, arguments: Mapping[str, Any]) -> str:
+    """The group a test belongs to: of its marker, else of the folder it lies in."""
+    if "group" in arguments:
+        return str(arguments["group"])
+    folders = PurePath(item.nodeid.partition("::")[0]).parts[:-1]
+    return next((folder for folder in reversed(folders) if folder in GROUPS), CUSTOM_GROUP)
+
+
+def spec_of(item: pytest.Item, config: LoadConfig) -> LoadSpec:
+    """The load test this item is.
+
+    Raises:
+        ValueError: a wrong marker argument, in one line.
+    """
+    arguments = marker_arguments(item)
+    group = group_of(item, arguments)
+    sized = _sizes(group, arguments, config)
+    timeout = arguments.get("timeout", DEFAULT_TIMEOUT_S)
+    if timeout == 0:
+        raise ValueError(f"{item.nodeid}: load(timeout=0): every answer would be too late")
+    return LoadSpec(
+        nodeid=item.nodeid,
+        group=group,
+        timeout=timeout,
+        grace=arguments.get("grace", timeout),
+        targets=_targets(arguments),
+        metric=arguments.get("metric", ITERATION),
+        critical=arguments.get("critical", False),
+        negative=arguments.get("negative", False),
+        **sized,
+    )
+
+
+def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict[str, Any]:
+    """Sizes by precedence: command line > marker > ini > environment > suite."""
+    suite = config.suite
+    users = suite.users_of(group)
+    found: dict[str, Any] = {
+        "users": users if config.users_cap is None else min(users, config.users_cap),
+        "duration": suite.duration_of(group) if config.duration_cap is None else config.duration_cap,
+        "ramp": suite.ramp,
+        "warmup": suite.warmup,
+        "think": suite.think,
+        "shape": "steady",
+        "evidence": suite.evidence,
+    }
+    marked = {name: value for name, value in arguments.items() if name in found}
+    if "users" in marked and config.users_cap is not None:
+        marked["users"] = min(marked["users"], config.users_cap)
+    given = set(marked)
+    for source in (config.environment.values, config.ini.values, marked, config.command_line.values):
+        found |= source
+        given |= set(source)
+    if group in config.group_users and "users" not in config.command_line.values:
+        found["users"] = config.group_users[group]
+    found["iterations"] = arguments.get("iterations") or (
+        None if "duration" in config.command_line.values else suite.iterations
+    )
+    if found["iterations"] is not None:
+        found |= {name: 0.0 for name in ("ramp", "warmup") if name not in given}
+    return found
+
+
+def _targets(arguments: Mapping[str, Any]) -> tuple[Target, ...]:
+    metric = arguments.get("metric", ITERATION)
+    found = [Target(metric, name, arguments[name]) for name in (*PERCENTILES, "max") if name in arguments]
+    found += arguments.get("targets", ())
+    default = CRITICAL_ERRORS if arguments.get("critical") else DEFAULT_ERRORS
+    found.append(Target("", "errors", arguments.get("errors", default), default="errors" not in arguments))
+    if "min_rate" in arguments:
+        found.append(Target("", "min_rate", arguments["min_rate"]))
+    return tuple(found)

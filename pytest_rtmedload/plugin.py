@@ -1,0 +1,218 @@
+"""The pytest plugin: hooks and fixtures, wiring only.
+
+What a run costs when it has no load tests is kept low: everything heavy is imported when the first load test runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TextIO
+
+import pytest
+
+from pytest_rtmedload import options as options_module
+from pytest_rtmedload import selection
+from pytest_rtmedload.workload.user_fixture import Recipe, known_names, makes_recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.run import Run
+    from pytest_rtmedload.workload.spec import LoadSpec
+
+MARKER = (
+    "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
+    "virtual users and judged by its latency percentiles"
+)
+SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
+OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options_module.add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None, None, None]:
+    yield
+    options_module.add_aliases(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    if any(config.getoption(option.dest, None) for option in options_module.OPTIONS):
+        options_of(config)  # a wrong option is one line, whatever tests there are
+
+
+def options_of(config: pytest.Config) -> LoadConfig:
+    """The options of this run, read once."""
+    if OPTIONS not in config.stash:
+        config.stash[OPTIONS] = options_module.load_config(config)
+    return config.stash[OPTIONS]
+
+
+def run_of(config: pytest.Config) -> Run:
+    """The run, begun when the first load test needs it."""
+    if RUN not in config.stash:
+        from pytest_rtmedload.run import Run  # noqa: PLC0415 - only runs with load tests pay for it
+
+        config.stash[RUN] = Run(config, options_of(config), config.stash[TERMINAL])
+    return config.stash[RUN]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> Generator[None, Any, Any]:
+    if collector.istestfunction(obj, name) and inspect.iscoroutinefunction(obj):
+        _let_async_plugin_run(collector, obj)
+    made = yield
+    for item in made if isinstance(made, list) else [made]:
+        if isinstance(item, pytest.Function) and selection.is_load_test(item):
+            _adopt(item)
+    return made
+
+
+def _let_async_plugin_run(collector: pytest.Module | pytest.Class, function: Callable[..., Any]) -> None:
+    """In pytest-asyncio's strict mode an async load test needs no second marker."""
+    own = {mark.name for mark in getattr(function, "pytestmark", ())} | {mark.name for mark in collector.iter_markers()}
+    ours = "load" in own or not known_names.isdisjoint(inspect.signature(function).parameters)
+    if ours and not own & {"asyncio", "anyio"} and collector.config.pluginmanager.has_plugin("asyncio"):
+        pytest.mark.asyncio(function)
+
+
+def _adopt(item: pytest.Function) -> None:
+    """A load test has the marker, and its arguments are right."""
+    from pytest_rtmedload.marker import marker_arguments  # noqa: PLC0415 - only where there are load tests
+
+    if item.get_closest_marker("load") is None:
+        item.add_marker("load")
+    if not inspect.iscoroutinefunction(item.function):
+        raise pytest.Collector.CollectError(f"{item.nodeid}: a load test is an 'async def' function")
+    try:
+        marker_arguments(item)
+    except ValueError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests = [item for item in items if isinstance(item, pytest.Function) and selection.is_load_test(item)]
+    if not tests:
+        return
+    from pytest_rtmedload.marker import spec_of  # noqa: PLC0415 - only where there are load tests
+
+    options = options_of(config)
+    for item in tests:
+        item.stash[SPEC] = spec_of(item, options)
+        reason = selection.why_not(item, config, options)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+            tests = [test for test in tests if test is not item]
+    if tests and not config.option.collectonly:
+        from pytest_rtmedload.run import open_terminal, prepare_reports  # noqa: PLC0415 - as above
+
+        prepare_reports(config, options)
+        config.stash[TERMINAL] = open_terminal()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.function):
+        return (yield)
+    if SPEC not in item.stash and not any(isinstance(value, Recipe) for value in item.funcargs.values()):
+        return (yield)
+    original = item.obj
+    item.obj = _fanned_out(item, original)
+    try:
+        return (yield)
+    finally:
+        item.obj = original
+
+
+def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable[..., Any]:
+    """What the user's async plugin runs in place of the test function."""
+
+    @functools.wraps(original)
+    async def load_test(**arguments: Any) -> None:
+        if SPEC in item.stash:
+            await run_of(item.config).load_test(item, item.stash[SPEC], original, arguments)
+        else:
+            from pytest_rtmedload.run import once  # noqa: PLC0415 - rare
+
+            await once(original, arguments)
+
+    return load_test
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Without an async plugin (`-p no:asyncio`) a load test runs on an event loop of its own."""
+    if SPEC not in pyfuncitem.stash or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    if "anyio_backend" in pyfuncitem.fixturenames:
+        return None
+    import asyncio  # noqa: PLC0415 - only where there is no async plugin
+
+    names = inspect.signature(pyfuncitem.function).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
+    with asyncio.Runner() as runner:
+        runner.run(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Only user fixtures can be given what exists once per user."""
+    if makes_recipes(fixturedef.func):
+        return
+    for need in fixturedef.argnames:
+        if need in known_names and isinstance(request.getfixturevalue(need), Recipe):
+            pytest.fail(
+                f"fixture {fixturedef.argname!r} asks for {need!r}, which every virtual user has its own of: "
+                f"define {fixturedef.argname!r} with @pytest_rtmedload.user_fixture",
+                pytrace=False,
+            )
+
+
+@pytest.fixture
+def load() -> Recipe:
+    """One virtual user's handle: measured clients and measurements."""
+    from pytest_rtmedload.workload.fan_out import LOAD  # noqa: PLC0415 - only where there are load tests
+
+    return LOAD
+
+
+@pytest.fixture
+def _rtmedload_agent(request: pytest.FixtureRequest) -> object:
+    return run_of(request.config).agent()
+
+
+@pytest.fixture
+def agent(_rtmedload_agent: object) -> object:
+    """The agent under test: `url`, `dialect` and `embedded`. Starts the embedded agent when none is named."""
+    return _rtmedload_agent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if RUN in session.config.stash:
+        session.config.stash[RUN].finish(session, exitstatus)
+
+
+@pytest.hookimpl
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    run = terminalreporter.config.stash.get(RUN, None)
+    if run is not None:
+        run.write_summary(terminalreporter)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].close()
+    if TERMINAL in config.stash:
+        config.stash[TERMINAL].close()

@@ -1,0 +1,172 @@
+"""A pytest run with load tests: finds the agent, runs each test, turns verdicts into outcomes, writes the reports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
+
+import pytest
+
+from pytest_rtmedload.about import run_info
+from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
+from pytest_rtmedload.dialects import Dialect, dialect_named
+from pytest_rtmedload.report import junit
+from pytest_rtmedload.report.files import Written, prepare_directory, write_reports
+from pytest_rtmedload.report.live import LiveLine
+from pytest_rtmedload.report.terminal import write_summary
+from pytest_rtmedload.results.model import RunResult
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.shards.coordinator import Coordinator
+from pytest_rtmedload.shards.link import InProcessLink
+from pytest_rtmedload.shards.shard_run import LoadTest
+from pytest_rtmedload.shards.worker import Refused, Worker
+from pytest_rtmedload.verdict.run import summarise
+from pytest_rtmedload.watch import Watch
+from pytest_rtmedload.workload.user_fixture import Entered
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.workload.spec import LoadSpec
+
+FICTIONAL_NUMBER: Final = "+15550100000"
+"""555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnderTest:
+    """What the `agent` fixture gives."""
+
+    url: str
+    """Base URL, without a slash at its end."""
+    dialect: Dialect
+    """Paths and bodies of the agent's version."""
+    embedded: bool
+    """True for the stand-in that comes with the plugin."""
+    number_to_call: str | None
+    """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
+
+
+class Run:
+    """Created when the first load test needs it; one per pytest run."""
+
+    def __init__(self, config: pytest.Config, options: LoadConfig, terminal: TextIO) -> None:
+        self._config = config
+        self._options = options
+        self._started = datetime.now().astimezone()
+        self._directory = Path(config.rootpath, options.report_dir)
+        self._agents = AgentProvider(options)
+        line = LiveLine(terminal, enabled=options.live is not False, interactive=options.live is None)
+        self._coordinator = Coordinator(options, self._agents, _present, Watch(line))
+        near, far = InProcessLink.pair()
+        self._coordinator.connect(near)
+        self._worker = Worker(far, options)
+        self._result: RunResult | None = None
+        self._written: Written | None = None
+
+    def agent(self) -> AgentUnderTest:
+        """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
+        try:
+            agent = self._agents.obtain()
+        except AgentUnavailable as error:
+            reason, skip = self._coordinator.refusal(str(error))
+            _refuse(reason, skip=skip)
+        allowed = self._options.call_number if self._options.allow_calls else None
+        number = FICTIONAL_NUMBER if agent.embedded else allowed
+        return AgentUnderTest(agent.url, dialect_named(agent.dialect), agent.embedded, number)
+
+    async def load_test(
+        self,
+        item: pytest.Item,
+        spec: LoadSpec,
+        body: Callable[..., Awaitable[object]],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        """Fan a test out and end it as its verdict says.
+
+        Raises:
+            BaseException: pytest's outcome of this test.
+        """
+        try:
+            judged = await self._worker.run(LoadTest(spec, body, arguments))
+        except Refused as refused:
+            _refuse(str(refused), skip=refused.skip)
+        item.user_properties.extend(judged.properties)
+        if judged.failed:
+            pytest.fail(judged.text, pytrace=False)
+
+    def finish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
+        self._coordinator.finish()
+        info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
+        self._agents.stop()
+        tests = self._coordinator.results
+        if not tests:
+            return
+        strict = self._options.suite.evidence is Evidence.STRICT
+        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldstop
+        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self._coordinator.elapsed)
+        self._result = RunResult(summary, info, criteria, tests)
+        self._written = write_reports(self._result, self._directory, self._started)
+        for report in junit.criterion_reports(criteria, goals_fail=strict):
+            self._config.hook.pytest_runtest_logreport(report=report)
+            if report.failed and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def write_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what the run came to."""
+        if self._result is not None:
+            write_summary(terminalreporter, self._result, self._written, self._config.get_verbosity())
+
+    def close(self) -> None:
+        """End what is still running, whatever happened before."""
+        self._agents.stop()
+
+
+def prepare_reports(config: pytest.Config, options: LoadConfig) -> None:
+    """Make sure, before anything runs, that results can be written.
+
+    Raises:
+        pytest.UsageError: they cannot; one line with what to do.
+    """
+    try:
+        prepare_directory(Path(config.rootpath, options.report_dir))
+    except OSError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+async def once(body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]) -> None:
+    """Run an ordinary test that uses user fixtures: it is its own only user."""
+    async with contextlib.AsyncExitStack() as stack:
+        entered = Entered(stack, {})
+        await body(**{name: await entered.resolve(value) for name, value in arguments.items()})
+
+
+def _present(result: TestResult) -> dict[str, Any]:
+    """What a worker is told of a result."""
+    return {
+        "failed": result.failed_test,
+        "text": junit.failure_text(result),
+        "properties": junit.properties(result),
+    }
+
+
+def _refuse(reason: str, *, skip: bool) -> NoReturn:
+    if skip:
+        pytest.skip(reason)
+    pytest.fail(reason, pytrace=False)
+
+
+def open_terminal() -> TextIO:
+    """The real standard output; to be called while pytest does not capture it."""
+    try:
+        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError, AttributeError):
+        return Path(os.devnull).open("w", encoding="utf-8")

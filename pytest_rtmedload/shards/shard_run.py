@@ -1,0 +1,237 @@
+"""One go at one load test in one process: from the assignment of users to the last sample shipped."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pytest_rtmedload.measure.health import HealthProbe
+from pytest_rtmedload.measure.recorder import NS, Recorder
+from pytest_rtmedload.results.recording import Phase
+from pytest_rtmedload.workload.fan_out import FanOut
+from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.shards.link import Message
+    from pytest_rtmedload.workload.conductors import Command
+    from pytest_rtmedload.workload.spec import LoadSpec
+
+BEAT_NS: Final = NS // 10
+"""How often a shard looks at overdue iterations and for messages."""
+DRAIN_NS: Final = NS
+"""Once a second samples become histograms and are shipped."""
+HURRY_NS: Final = NS
+"""Grace for iterations in flight when a test is stopped before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTest:
+    """A test to be fanned out."""
+
+    spec: LoadSpec
+    body: Callable[..., Awaitable[object]]
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the coordinator made of a load test."""
+
+    failed: bool
+    text: str
+    properties: list[tuple[str, object]]
+
+
+class Conversation(Protocol):
+    """How a shard talks to its coordinator."""
+
+    settings: LoadConfig
+
+    def tell(self, kind: str, **content: Any) -> None:
+        """Send a message."""
+
+    async def expect(self, kind: str) -> dict[str, Any]:
+        """Wait for a message of this kind."""
+
+    def messages(self) -> list[Message]:
+        """All messages that have arrived."""
+
+
+class ShardRun:
+    """Drives a fan-out by the coordinator's commands.
+
+    Args:
+        coordinator: the other end.
+        test: what to run.
+        assigned: this shard's number, the number of shards, the seed, the agent's URL and the lag limit.
+    """
+
+    def __init__(self, coordinator: Conversation, test: LoadTest, assigned: dict[str, Any]) -> None:
+        self._coordinator = coordinator
+        self._spec = test.spec
+        self._shard: int = assigned["shard"]
+        self._shards: int = assigned["shards"]
+        self._recorder = Recorder()
+        surroundings = Surroundings(coordinator.settings, assigned["seed"], test.spec.timeout, assigned.get("url"))
+        self._users = FanOut(test.body, test.arguments, test.spec, self._recorder, surroundings)
+        self._probe = HealthProbe(asyncio.get_running_loop(), assigned["lag_limit_ns"], self._recorder.lagged)
+        self._commands: deque[Command] = deque()
+        self._phases: dict[Phase, tuple[float, float]] = {}
+        self._t0 = 0
+        self._next_drain = 0
+        self._cut_at = 2**62
+        self._ended_ns: int | None = None
+        self._interrupted: str | None = None
+
+    async def run(self) -> Judged:
+        """Enter, start, drive, leave, ship.
+
+        Raises:
+            NeedsAgent: nothing was measured, an agent must be found first.
+            BaseException: the outcome or interrupt that ended the test; what was measured was shipped.
+        """
+        try:
+            await self._enter()
+            await self._drive()
+        except asyncio.CancelledError:
+            self._interrupted = "interrupted before its end"
+            await self._leave()
+            self._ship_last()
+            raise
+        await self._leave()
+        ended_by = self._users.ended_by
+        if isinstance(ended_by, NeedsAgent):
+            raise ended_by
+        if self._users.skipped and ended_by is not None:
+            self._coordinator.tell("abandon", nodeid=self._spec.nodeid)
+            raise ended_by
+        self._ship_last()
+        if ended_by is not None:
+            raise ended_by
+        return Judged(**await self._coordinator.expect("verdict"))
+
+    async def _enter(self) -> None:
+        """Users that are due at once enter their fixtures; then the start line is drawn for all shards."""
+        for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
+            self._users.start_user(index, waits_for_line=True)
+        while not self._users.entered:
+            await self._users.changed(at_most=BEAT_NS / NS)
+        if self._users.ended_by is not None:
+            return
+        gc.collect()
+        gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
+        self._coordinator.tell("ready", nodeid=self._spec.nodeid)
+        go = await self._coordinator.expect("go")
+        self._commands.extend(go["commands"])
+        self._phases = go["phases"]
+
+    async def _drive(self) -> None:
+        if self._users.ended_by is not None:
+            return
+        self._t0 = time.perf_counter_ns()
+        self._next_drain = self._t0 + DRAIN_NS
+        self._recorder.start(self._t0, self._phases)
+        for command in self._commands:
+            if command.kind == "end":
+                self._users.end_at(self._at(command.at))
+        self._probe.start()
+        self._obey(self._t0)
+        self._users.open_line()
+        while self._users.ended_by is None:
+            now = time.perf_counter_ns()
+            self._obey(now)
+            self._hear(now)
+            self._users.cut_overdue(now)
+            if now >= self._cut_at:
+                self._users.cut_all()
+            if now >= self._next_drain:
+                self._ship(now)
+            if self._users.finished and not any(command.kind == "users" for command in self._commands):
+                break
+            await self._users.changed(at_most=max(0, self._next_event(now) - now) / NS)
+
+    async def _leave(self) -> None:
+        if self._ended_ns is None:
+            self._end(time.perf_counter_ns())
+        self._users.cut_all()
+        for line in await self._users.leave():
+            self._recorder.error(line)
+            self._users.failed_users.append(line)
+        self._probe.stop()
+        gc.unfreeze()
+
+    def _obey(self, now: int) -> None:
+        """Carry out the commands that are due and notice the beginning of the measured phase."""
+        begin, _ = self._phases.get(Phase.MEASURE, (0.0, 0.0))
+        if self._ended_ns is None and not self._probe.measuring and now >= self._at(begin):
+            self._probe.measure(on=True)
+        while self._commands and self._at(self._commands[0].at) <= now:
+            command = self._commands.popleft()
+            if command.kind == "users":
+                self._allow(round(command.value))
+            else:
+                self._end(self._at(command.at))
+                self._cut_at = self._at(command.at) + round(self._spec.grace * NS)
+
+    def _allow(self, users: int) -> None:
+        before, self._users.allowed = self._users.allowed, users
+        for index in self._mine(before, users):
+            if not self._users.knows(index):
+                self._users.start_user(index)
+
+    def _mine(self, first: int, last: int) -> list[int]:
+        """This shard's users among those with these global indices."""
+        return [index for index in range(first, last) if index % self._shards == self._shard]
+
+    def _hear(self, now: int) -> None:
+        for kind, content in self._coordinator.messages():
+            if kind == "stop" and self._interrupted is None:
+                self._interrupted = content["reason"]
+                self._commands.clear()
+                self._users.end_at(now)
+                self._end(now)
+                self._cut_at = now + HURRY_NS
+
+    def _end(self, at_ns: int) -> None:
+        """The measured phase is over: what starts from now on only cools down."""
+        if self._ended_ns is None:
+            self._ended_ns = at_ns
+            self._probe.measure(on=False)
+            self._recorder.end_phase(Phase.COOLDOWN, at_ns)
+            self._users.wake()
+
+    def _next_event(self, now: int) -> int:
+        due = self._at(self._commands[0].at) if self._commands else now + BEAT_NS
+        return min(now + BEAT_NS, due, self._next_drain, self._cut_at)
+
+    def _at(self, seconds: float) -> int:
+        return self._t0 + round(min(seconds, 1e9) * NS)
+
+    def _ship(self, now: int) -> None:
+        self._next_drain = now + DRAIN_NS
+        self._coordinator.tell(
+            "samples",
+            nodeid=self._spec.nodeid,
+            recording=self._recorder.drain(now, health=self._probe.take()),
+            elapsed=(now - self._t0) / NS,
+            users=self._recorder.users,
+        )
+
+    def _ship_last(self) -> None:
+        now = time.perf_counter_ns()
+        ended_by = self._users.ended_by
+        self._coordinator.tell(
+            "done",
+            nodeid=self._spec.nodeid,
+            recording=self._recorder.drain(now, health=self._probe.take(), final=True),
+            elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
+            interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
+            failed_users=list(self._users.failed_users),
+        )

@@ -1,0 +1,45 @@
+"""A load test as it will run: the marker with every default filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_rtmedload.results.plan import Evidence, Target
+from pytest_rtmedload.results.recording import ITERATION
+
+DEFAULT_TIMEOUT_S: Final = 30.0
+"""Longest wait for one operation and for one iteration, unless the marker says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """One load test, resolved. Durations are seconds."""
+
+    nodeid: str
+    group: str
+    users: int
+    duration: float
+    """Length of the measured phase."""
+    ramp: float = 0.0
+    """Users are added evenly over this time."""
+    warmup: float = 0.0
+    """Full load, not judged."""
+    think: float = 0.0
+    """Mean of the exponential pause between two iterations of a user; 0 saturates."""
+    iterations: int | None = None
+    """Iterations of each user; the test then ends when all are done instead of after `duration`."""
+    timeout: float = DEFAULT_TIMEOUT_S
+    grace: float = DEFAULT_TIMEOUT_S
+    """How long iterations still in flight at the end may take before they are cut off and counted as censored."""
+    shape: str = "steady"
+    evidence: Evidence = Evidence.STRICT
+    targets: tuple[Target, ...] = ()
+    metric: str = ITERATION
+    critical: bool = False
+    negative: bool = False
+
+    @property
+    def load_begins(self) -> float:
+        """Begin of the measured phase, in seconds since the start line."""
+        return self.ramp + self.warmup

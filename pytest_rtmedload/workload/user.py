@@ -1,0 +1,193 @@
+"""The virtual user: what a test body sees as `load`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.results.recording import Outcome, SeriesKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_rtmedload.clients.http import HttpClient
+    from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.options import LoadConfig
+
+
+class NeedsAgent(BaseException):
+    """Raised by the first relative URL while no agent is known: the load test starts over once there is one."""
+
+
+class ChecksFailed(AssertionError):  # noqa: N818 - its name is what reports show
+    """Raised at the end of an iteration in which a `load.check` failed."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all users of a load test share."""
+
+    settings: LoadConfig
+    seed: int
+    timeout: float
+    """Seconds one operation may take."""
+    agent_url: str | None = None
+
+
+class VirtualUser:
+    """One concurrent caller: its identity, its measured clients and its own measurements.
+
+    All times given to and taken from this class are milliseconds unless a name says otherwise.
+    """
+
+    def __init__(self, index: int, recorder: Recorder, surroundings: Surroundings) -> None:
+        self.user = index
+        """Index of this user over all shards, from 0."""
+        self.iteration = -1
+        """Number of this user's present iteration, from 0; −1 in user fixtures."""
+        self.random = random.Random(f"{surroundings.seed}:{index}")
+        """Random numbers that are the same in every run with the same seed."""
+        self.settings = surroundings.settings
+        """The options of this run."""
+        self.thought_ns = 0
+        self.failed_operations = 0
+        self.failed_checks: list[str] = []
+        self._late_ns = 0
+        self._tag = ""
+        self._in_setup = True
+        self._surroundings = surroundings
+        self._recorder = recorder
+        self._appenders: dict[tuple[str, str], Callable[[tuple[int, int, int]], None]] = {}
+        self._http: HttpClient | None = None
+
+    @property
+    def http(self) -> HttpClient:
+        """The measured HTTP client of this user, with connections of its own."""
+        if self._http is None:
+            from pytest_rtmedload.clients.http import HttpClient  # noqa: PLC0415 - where it is used
+
+            self._http = HttpClient(
+                self,
+                base_url=self._base_url,
+                headers=self.settings.headers,
+                timeout=self._surroundings.timeout,
+                redact=self.settings.redact,
+            )
+        return self._http
+
+    @contextlib.contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Measure a block under a name; an exception makes it a failed sample, a timeout a censored one."""
+        start = time.perf_counter_ns()
+        outcome = Outcome.OK
+        try:
+            yield
+        except (TimeoutError, asyncio.CancelledError):
+            outcome = Outcome.CENSORED
+            raise
+        except BaseException:
+            outcome = Outcome.FAILED
+            raise
+        finally:
+            self.add(name, start, time.perf_counter_ns(), outcome)
+
+    def record(self, name: str, milliseconds: float) -> None:
+        """Record a latency that was measured elsewhere and has just ended."""
+        end = time.perf_counter_ns()
+        self.add(name, end - round(milliseconds * 1e6), end)
+
+    def value(self, name: str, amount: float, unit: str = "") -> None:
+        """Record a quantity that is not a time, such as a word error rate."""
+        if self._recorder.measuring:
+            self._recorder.value(name, self._tag, float(amount), unit)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter of this test."""
+        if self._recorder.measuring:
+            self._recorder.count(name, by)
+
+    def check(self, name: str, condition: object) -> bool:
+        """A soft assertion: a failed check fails the iteration when it ends. Returns whether it held."""
+        if not condition:
+            self.failed_checks.append(name)
+        return bool(condition)
+
+    def tag(self, name: str, value: str) -> None:
+        """Label all that this user records from now on until its iteration ends, as `name=value`."""
+        self._label(f"{name}={value}")
+
+    async def think(self, shortest: float, longest: float | None = None) -> None:
+        """Pause as a person would, in seconds; not part of the iteration's time.
+
+        Args:
+            shortest: the pause, or its lower limit when `longest` is given (uniform between both).
+            longest: upper limit.
+        """
+        start = time.perf_counter_ns()
+        try:
+            await asyncio.sleep(shortest if longest is None else self.random.uniform(shortest, longest))
+        finally:
+            self.thought_ns += time.perf_counter_ns() - start
+
+    def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = Outcome.OK) -> None:
+        """Record an operation by its start and end on `time.perf_counter_ns`; what measured clients call."""
+        append = self._appenders.get((metric, outcome))
+        if append is None:
+            append = self._open_series(metric, outcome)
+        append((start_ns - self._late_ns, start_ns, end_ns))
+        if outcome != "ok":
+            self.failed_operations += 1
+
+    def error(self, message: str, example: str = "") -> None:
+        """Count an error under its message."""
+        self._recorder.error(message, example)
+
+    def begin_iteration(self) -> None:
+        """Forget what belongs to the previous iteration."""
+        self.iteration += 1
+        self.thought_ns = 0
+        self.failed_operations = 0
+        if self.failed_checks:
+            self.failed_checks = []
+        if self._tag:
+            self._label("")
+
+    def leave_setup(self) -> None:
+        """User fixtures are entered: from now on samples belong to the phase they begin in."""
+        self._in_setup = False
+        self._appenders.clear()
+
+    async def aclose(self) -> None:
+        """Close this user's connections."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    def _base_url(self) -> str:
+        url = self._surroundings.agent_url
+        if url is None:
+            raise NeedsAgent
+        return url
+
+    def _label(self, tag: str) -> None:
+        self._tag = tag
+        self._appenders.clear()
+
+    def _open_series(self, metric: str, outcome: str) -> Callable[[tuple[int, int, int]], None]:
+        append = self._recorder.appender(SeriesKey(metric, self._tag, outcome), setup=self._in_setup)
+        self._appenders[metric, outcome] = append
+        return append
+
+    def __repr__(self) -> str:
+        return f"<virtual user {self.user}, iteration {self.iteration}>"
+
+
+def describe(error: BaseException) -> str:
+    """One stable line for an error, by which equal errors are counted together."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    name = type(error).__name__
+    return f"{name}: {first}" if first else name

@@ -1,0 +1,100 @@
+"""The recorder with a clock that the tests move."""
+
+from pytest_rtmedload.measure.recorder import NS, Recorder
+from pytest_rtmedload.results.recording import Cell, Clock, Outcome, Phase, Recording, SeriesKey
+
+KEY = SeriesKey("GET /x")
+T0 = 1_000 * NS
+PHASES = {Phase.RAMP: (0.0, 0.5), Phase.WARMUP: (0.5, 1.0), Phase.MEASURE: (1.0, 3.0), Phase.COOLDOWN: (3.0, 1e9)}
+MS = 1_000_000
+
+
+def started(**options: bool) -> Recorder:
+    recorder = Recorder(**options)
+    recorder.start(T0, PHASES)
+    return recorder
+
+
+def sample(recorder: Recorder, at: float, milliseconds: float, late: float = 0.0, **key: bool) -> None:
+    """Record a sample that was due `at` seconds after the start line and began `late` seconds later."""
+    due = T0 + round(at * NS)
+    start = due + round(late * NS)
+    recorder.appender(KEY, **key)((due, start, start + round(milliseconds * MS)))
+
+
+def cells(recording: Recording, clock: Clock = Clock.SERVICE) -> dict[Cell, int]:
+    return {cell: h.count for cell, h in recording.select("GET /x", Outcome.OK, clock)}
+
+
+def test_phase_and_second_are_those_of_the_intended_start() -> None:
+    recorder = started()
+    for at in (0.0, 0.499, 0.5, 0.999, 1.0, 1.5, 2.0, 2.999, 3.0, 4.2):
+        sample(recorder, at, milliseconds=5_000)
+    assert cells(recorder.drain(T0 + 9 * NS)) == {
+        Cell(Phase.RAMP, 0): 2,
+        Cell(Phase.WARMUP, 0): 2,
+        Cell(Phase.MEASURE, 1): 2,
+        Cell(Phase.MEASURE, 2): 2,
+        Cell(Phase.COOLDOWN, 3): 1,
+        Cell(Phase.COOLDOWN, 4): 1,
+    }
+
+
+def test_samples_of_user_fixtures_are_setup_whenever_they_happen() -> None:
+    recorder = started()
+    sample(recorder, 2.0, 10, setup=True)
+    assert cells(recorder.drain(T0 + 3 * NS)) == {Cell(Phase.SETUP, 2): 1}
+
+
+def test_samples_before_the_start_line_are_known() -> None:
+    recorder = Recorder()
+    recorder.appender(KEY, setup=True)((T0, T0, T0 + MS))
+    recorder.start(T0 + NS, PHASES)
+    assert cells(recorder.drain(T0 + 2 * NS)) == {Cell(Phase.SETUP, 0): 1}
+
+
+def test_a_drain_takes_each_sample_once() -> None:
+    recorder = started()
+    sample(recorder, 1.1, 10)
+    first = recorder.drain(T0 + 2 * NS)
+    sample(recorder, 1.2, 10)
+    second = recorder.drain(T0 + 3 * NS)
+    assert (first.histogram("GET /x").count, second.histogram("GET /x").count) == (1, 1)
+    assert not recorder.drain(T0 + 4 * NS).series
+
+
+def test_response_time_counts_from_when_the_sample_was_due() -> None:
+    recorder = started(response_time=True)
+    sample(recorder, 1.1, milliseconds=10, late=0.2)
+    recording = recorder.drain(T0 + 2 * NS)
+    assert recording.histogram("GET /x", clock=Clock.SERVICE).max_us == 10_000
+    assert recording.histogram("GET /x", clock=Clock.RESPONSE).max_us == 210_000
+
+
+def test_samples_that_overlap_lag_are_marked_also_when_the_lag_was_noticed_later() -> None:
+    recorder = started()
+    sample(recorder, 1.10, milliseconds=50)  # ends before the lag
+    sample(recorder, 1.18, milliseconds=50)  # reaches into it
+    sample(recorder, 1.25, milliseconds=10)  # lies within
+    sample(recorder, 1.15, milliseconds=400)  # spans it
+    sample(recorder, 1.31, milliseconds=50)  # begins after it
+    recorder.lagged(T0 + round(1.2 * NS), T0 + round(1.3 * NS))
+    assert cells(recorder.drain(T0 + 2 * NS)) == {Cell(Phase.MEASURE, 1): 2, Cell(Phase.MEASURE, 1, lagged=True): 3}
+
+
+def test_each_second_keeps_the_most_users_that_were_active_in_it() -> None:
+    recorder = started()
+    for _ in range(3):
+        recorder.users_changed(+1, T0)
+    recorder.users_changed(-1, T0 + round(0.5 * NS))
+    assert recorder.drain(T0 + round(1.5 * NS)).users == {0: 3}
+    recorder.users_changed(-1, T0 + round(2.5 * NS))
+    assert recorder.drain(T0 + round(3.2 * NS), final=True).users == {1: 2, 2: 2, 3: 1}
+
+
+def test_ending_early_makes_the_rest_cool_down() -> None:
+    recorder = started()
+    recorder.end_phase(Phase.COOLDOWN, T0 + round(1.5 * NS))
+    sample(recorder, 1.4, 10)
+    sample(recorder, 1.6, 10)
+    assert cells(recorder.drain(T0 + 2 * NS)) == {Cell(Phase.MEASURE, 1): 1, Cell(Phase.COOLDOWN, 1): 1}
