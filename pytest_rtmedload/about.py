@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
 
 PACKAGES: Final = ("pytest-rtmedload", "pytest", "pytest-asyncio", "numpy", "pyreqwest")
 """Whose versions a result names."""

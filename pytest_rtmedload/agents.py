@@ -17,8 +17,8 @@ from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.results.model import AgentInfo
 
 if TYPE_CHECKING:
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.embedded.launcher import EmbeddedAgent
-    from pytest_rtmedload.options import LoadConfig
 
 ANSWER_S: Final = 10.0
 """How long a named agent may take to give its first answer, whatever it is."""

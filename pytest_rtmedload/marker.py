@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
 
 DEFAULT_ERRORS: Final = 0.05
 CRITICAL_ERRORS: Final = 0.005

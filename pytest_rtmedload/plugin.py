@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
-from pytest_rtmedload import options as options_module
+from pytest_rtmedload import options as declared
 from pytest_rtmedload import selection
 from pytest_rtmedload.workload.user_fixture import Recipe, known_names, makes_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.run import Run
     from pytest_rtmedload.workload.spec import LoadSpec
 
@@ -33,25 +33,27 @@ TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options_module.add_options(parser)
+    declared.add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None, None, None]:
     yield
-    options_module.add_aliases(parser)
+    declared.add_aliases(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    if any(config.getoption(option.dest, None) for option in options_module.OPTIONS):
+    if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
         options_of(config)  # a wrong option is one line, whatever tests there are
 
 
 def options_of(config: pytest.Config) -> LoadConfig:
     """The options of this run, read once."""
     if OPTIONS not in config.stash:
-        config.stash[OPTIONS] = options_module.load_config(config)
+        from pytest_rtmedload.config import load_config  # noqa: PLC0415 - only where there are load tests or options
+
+        config.stash[OPTIONS] = load_config(config)
     return config.stash[OPTIONS]
 
 

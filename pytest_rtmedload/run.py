@@ -32,7 +32,7 @@ from pytest_rtmedload.workload.user_fixture import Entered
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.workload.spec import LoadSpec
 

@@ -10,12 +10,10 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.marker import marker_arguments
-
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
 
 UNASKED: Final = "load test: runs with -m load, with --load-suite or a load size, or when named by its node id"
 LOAD_FIXTURES: Final = frozenset({"load", "load_run"})
@@ -38,6 +36,8 @@ def wanted(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> boo
 
 def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> str | None:
     """Why this load test is skipped; None when it runs."""
+    from pytest_rtmedload.marker import marker_arguments  # noqa: PLC0415 - only where there are load tests
+
     suites = marker_arguments(item).get("suites")
     if not wanted(item, config, options):
         return UNASKED

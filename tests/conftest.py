@@ -1,0 +1,51 @@
+"""What all tests of the project share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")
+"""A load test that takes a third of a second."""
+
+
+class LoadRun:
+    """Runs pytest on a project of its own and reads what it wrote."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        pytester.makeini(
+            """
+            [pytest]
+            asyncio_default_fixture_loop_scope = function
+            addopts = -p no:valkey -p no:cacheprovider
+            """
+        )
+
+    def __call__(self, *arguments: str, sizes: tuple[str, ...] = SHORT, subprocess: bool = False) -> pytest.RunResult:
+        run = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
+        return run(*sizes, *arguments)
+
+    def file(self, **modules: str) -> Path:
+        """Write test modules."""
+        return self.pytester.makepyfile(**modules)
+
+    def result(self, name: str = "load_test_report_latest.json") -> dict[str, Any]:
+        """The JSON result of the last run."""
+        return json.loads((self.pytester.path / "results" / name).read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def load_run_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> LoadRun:
+    """A project with no tests yet, in an environment without settings of ours."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("RTMEDLOAD_") or name in ("API_BASE_URL", "WS_BASE_URL", "TEST_DURATION", "MAX_USERS"):
+            monkeypatch.delenv(name)
+    return LoadRun(pytester)

@@ -1,0 +1,161 @@
+"""Options: precedence, aliases that break nobody's own, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import LoadRun
+
+QUICK_LOOK = """
+import pytest
+
+@pytest.mark.load
+async def test_sizes(load):
+    load.value("users", load.settings.suite.users["api"])
+
+@pytest.mark.load(users=4, duration="200ms")
+async def test_marked(load):
+    pass
+"""
+FAST = ("--load-ramp=0", "--load-warmup=0", "--load-think=20ms")
+
+
+def sizes(load_run_of: LoadRun, *arguments: str) -> dict[str, tuple[int, float]]:
+    load_run_of.file(test_it=QUICK_LOOK)
+    load_run_of("-m", "load", *arguments, sizes=FAST).assert_outcomes(passed=2)
+    tests = load_run_of.result()["tests"]
+    return {t["nodeid"].split("::")[1]: (t["users"], round(t["duration_s"], 1)) for t in tests}
+
+
+def test_command_line_beats_marker_beats_ini_beats_environment(
+    load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTMEDLOAD_USERS", "2")
+    monkeypatch.setenv("RTMEDLOAD_DURATION", "300ms")
+    assert sizes(load_run_of) == {"test_sizes": (2, 0.3), "test_marked": (4, 0.2)}
+    assert sizes(load_run_of, "-o", "load_users=3") == {"test_sizes": (3, 0.3), "test_marked": (4, 0.2)}
+    assert sizes(load_run_of, "-o", "load_users=3", "--load-users=5") == {
+        "test_sizes": (5, 0.3),
+        "test_marked": (5, 0.2),
+    }
+
+
+def test_the_variables_of_the_brief(load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_DURATION", "0.4")
+    monkeypatch.setenv("MAX_USERS", "3")
+    assert sizes(load_run_of) == {"test_sizes": (3, 0.4), "test_marked": (3, 0.2)}
+    assert sizes(load_run_of, "--load-users=6")["test_sizes"] == (6, 0.4)
+
+
+def test_users_of_one_group(load_run_of: LoadRun, pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("ws")
+    (folder / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.load(iterations=1)\nasync def test_it(load):\n    pass\n"
+    )
+    load_run_of("-m", "load", "--websocket-users=7", "--api-users=2", sizes=()).assert_outcomes(passed=1)
+    test = load_run_of.result()["tests"][0]
+    assert (test["group"], test["users"]) == ("ws", 7)
+
+
+def test_a_users_own_option_keeps_its_meaning(load_run_of: LoadRun) -> None:
+    load_run_of.pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_addoption(parser):
+            parser.addoption("--host", default="mine")
+            parser.addoption("--suite", action="store_true")
+
+        @pytest.fixture
+        def host(request):
+            return request.config.getoption("--host")
+        """
+    )
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        def test_host(host, request):
+            assert host == "theirs"
+            assert request.config.getoption("--suite") is True
+
+        @pytest.mark.load(iterations=1)
+        async def test_load(load):
+            assert load.settings.suite.name == "smoke"
+            assert load.settings.host is None
+        """
+    )
+    load_run_of("--host=theirs", "--suite", "--load-suite=smoke", sizes=()).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ("--suite=fast", "--load-suite: unknown suite 'fast': choose one of smoke, quick, standard, comprehensive"),
+        ("--load-users=-3", "--load-users: '-3' is not a whole number of at least 1"),
+        ("--load-users=many", "--load-users: 'many' is not a whole number of at least 1"),
+        ("--load-duration=5 weeks", "--load-duration: '5 weeks' is not a duration: *"),
+        ("--load-evidence=maybe", "--load-evidence: 'maybe' is not one of strict, provisional, point*"),
+        ("--load-host=localhost:8000", "--load-host: 'localhost:8000' is not a URL: *"),
+        ("--load-target=p95=3", "--load-target: unknown limit 'p95'*"),
+        ("--load-header=token", "--load-header: a header is written as 'Name: value'"),
+        ("--load-dialect=klingon", "--load-dialect: *klingon*rtmedagent*"),
+        ("--load-shape=zigzag", "--load-shape: 'zigzag' is not a shape: *"),
+    ],
+)
+def test_a_wrong_option_is_one_line(load_run_of: LoadRun, argument: str, complaint: str) -> None:
+    load_run_of.file(test_it="def test_nothing(): pass")
+    result = load_run_of(argument, sizes=())
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {complaint}"])
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_a_wrong_variable_is_one_line_only_where_there_are_load_tests(
+    load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_DURATION", "a while")
+    load_run_of.file(test_it="def test_nothing(): pass")
+    load_run_of(sizes=()).assert_outcomes(passed=1)
+    load_run_of.file(test_it=QUICK_LOOK)
+    result = load_run_of(sizes=())
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: TEST_DURATION: 'a while' is not a duration*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "complaint"),
+    [
+        ("user=3", "*test_it.py::test_it: load() has no argument 'user'; it has users, duration*"),
+        ("users=0", "*test_it.py::test_it: load(users=0): a whole number of at least 1 is needed"),
+        ("duration='soon'", "*test_it.py::test_it: load(duration='soon'): 'soon' is not a duration*"),
+        ("p95='fast'", "*test_it.py::test_it: load(p95='fast'): *a limit is a number*"),
+        ("errors=3", "*test_it.py::test_it: load(errors=3): *a fraction between 0 and 1*"),
+        ("150", "*test_it.py::test_it: load(150): arguments are given by name*"),
+        ("suites=['fast']", "*load(suites=*'fast' is not a suite*"),
+        ("targets={'x': 3}", "*load(targets=*maps metric names to limits*"),
+    ],
+)
+def test_a_wrong_marker_argument_is_a_collection_error_in_one_line(
+    load_run_of: LoadRun, marker: str, complaint: str
+) -> None:
+    load_run_of.file(test_it=f"import pytest\n\n@pytest.mark.load({marker})\nasync def test_it(load):\n    pass\n")
+    result = load_run_of(sizes=())
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([complaint])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_results_directory_that_cannot_be_is_said_before_anything_runs(load_run_of: LoadRun) -> None:
+    load_run_of.pytester.path.joinpath("occupied").write_text("a file")
+    load_run_of.file(test_it=QUICK_LOOK)
+    result = load_run_of("-m", "load", "--load-report-dir=occupied", sizes=FAST)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *occupied*--load-report-dir*"])
+
+
+def test_help_shows_every_option(load_run_of: LoadRun) -> None:
+    result = load_run_of("--help", sizes=())
+    result.stdout.fnmatch_lines(
+        ["*load tests (pytest-rtmedload)*", "*--load-users=N*", "*--suite=NAME*", "*--host=URL*"]
+    )
