@@ -26,6 +26,8 @@ MARKER = (
     "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
     "virtual users and judged by its latency percentiles"
 )
+ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
+"""Names under which pytest-asyncio may be registered."""
 SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
 OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
@@ -83,7 +85,8 @@ def _let_async_plugin_run(collector: pytest.Module | pytest.Class, function: Cal
     """In pytest-asyncio's strict mode an async load test needs no second marker."""
     own = {mark.name for mark in getattr(function, "pytestmark", ())} | {mark.name for mark in collector.iter_markers()}
     ours = "load" in own or not known_names.isdisjoint(inspect.signature(function).parameters)
-    if ours and not own & {"asyncio", "anyio"} and collector.config.pluginmanager.has_plugin("asyncio"):
+    plugins = collector.config.pluginmanager
+    if ours and not own & {"asyncio", "anyio"} and any(plugins.has_plugin(name) for name in ASYNCIO_PLUGIN):
         pytest.mark.asyncio(function)
 
 
@@ -206,7 +209,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.config.stash[RUN].finish(session, exitstatus)
 
 
-@pytest.hookimpl
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    run = config.stash.get(RUN, None)
+    return None if run is None else run.criterion_status(report)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     run = terminalreporter.config.stash.get(RUN, None)
     if run is not None:

@@ -63,13 +63,19 @@ class Run:
         self._started = datetime.now().astimezone()
         self._directory = Path(config.rootpath, options.report_dir)
         self._agents = AgentProvider(options)
-        line = LiveLine(terminal, enabled=options.live is not False, interactive=options.live is None)
+        captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
+        line = LiveLine(
+            terminal,
+            enabled=options.live is True or (options.live is None and captured),
+            interactive=options.live is None,
+        )
         self._coordinator = Coordinator(options, self._agents, _present, Watch(line))
         near, far = InProcessLink.pair()
         self._coordinator.connect(near)
         self._worker = Worker(far, options)
         self._result: RunResult | None = None
         self._written: Written | None = None
+        self._criteria_logged = False
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
@@ -119,6 +125,11 @@ class Run:
             self._config.hook.pytest_runtest_logreport(report=report)
             if report.failed and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._criteria_logged = True
+
+    def criterion_status(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        """How pytest shows a criterion of the run, which is no test of the user; None for any other report."""
+        return junit.criterion_status(report, logged=self._criteria_logged)
 
     def write_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what the run came to."""

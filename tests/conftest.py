@@ -6,7 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy  # noqa: F401, ICN001 - see below
+import orjson  # noqa: F401
+import pyreqwest.client  # noqa: F401
 import pytest
+
+import pytest_rtmedload.run  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
 
 pytest_plugins = ["pytester"]
 
@@ -23,7 +28,7 @@ class LoadRun:
             """
             [pytest]
             asyncio_default_fixture_loop_scope = function
-            addopts = -p no:valkey -p no:cacheprovider
+            addopts = -p asyncio -p rtmedload -p no:cacheprovider
             """
         )
 
@@ -48,4 +53,5 @@ def load_run_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> L
     for name in list(os.environ):
         if name.startswith("RTMEDLOAD_") or name in ("API_BASE_URL", "WS_BASE_URL", "TEST_DURATION", "MAX_USERS"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # only what the ini file names
     return LoadRun(pytester)

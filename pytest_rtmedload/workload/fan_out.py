@@ -199,9 +199,9 @@ class FanOut:
     async def _enter_and_iterate(self, running: _Running, stack: contextlib.AsyncExitStack) -> None:
         user = running.user
         entered = Entered(stack, {LOAD: user})
-        per_user = {n: v for n, v in self._arguments.items() if not (isinstance(v, Recipe) and v.per_iteration)}
         try:
-            arguments = {name: await entered.resolve(value) for name, value in per_user.items()}
+            for value in self._arguments.values():
+                await entered.prepare(value)
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises is the test's failure
@@ -214,12 +214,13 @@ class FanOut:
             await self._line.wait()
         self._recorder.users_changed(+1, time.perf_counter_ns())
         try:
-            await self._iterate(running, arguments, entered.values)
+            await self._iterate(running, entered.values)
         finally:
             self._recorder.users_changed(-1, time.perf_counter_ns())
 
-    async def _iterate(self, running: _Running, arguments: dict[str, Any], known: Mapping[Recipe, Any]) -> None:
+    async def _iterate(self, running: _Running, known: Mapping[Recipe, Any]) -> None:
         user, think = running.user, self._spec.think
+        arguments = {name: known.get(v, v) if isinstance(v, Recipe) else v for name, v in self._arguments.items()}
         limit = self._spec.iterations or 2**62
         per_iteration = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
         gave_way = time.perf_counter_ns()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.clients.http import HttpClient
     from pytest_rtmedload.measure.recorder import Recorder
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
 
 
 class NeedsAgent(BaseException):

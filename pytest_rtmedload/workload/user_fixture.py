@@ -36,7 +36,7 @@ class Recipe:
 
     @property
     def per_iteration(self) -> bool:
-        """True when the recipe, or one it needs, belongs to a single iteration."""
+        """True when the value belongs to a single iteration."""
         return self.scope == "iteration"
 
 
@@ -120,6 +120,14 @@ class Entered:
             needs = {name: await self.resolve(need) for name, need in value.needs.items()}
             self.values[value] = await self._enter(value.make(**needs))
         return self.values[value]
+
+    async def prepare(self, value: Any) -> None:
+        """Enter what lives as long as the user among the needs of a recipe that is entered for each iteration."""
+        if isinstance(value, Recipe) and value.per_iteration:
+            for need in value.needs.values():
+                await self.prepare(need)
+        else:
+            await self.resolve(value)
 
     async def _enter(self, made: Any) -> Any:
         if inspect.isasyncgen(made):

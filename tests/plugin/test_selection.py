@@ -39,9 +39,9 @@ def test_without_a_reason_load_tests_are_skipped_and_say_how_to_run_them(load_ru
         (("-m", "load"), 2, 1, 1),
         (("-m", "not load"), 1, 0, 3),
         (("--suite", "smoke"), 3, 1, 0),
-        (("--suite", "standard", "-k", "standard", *SHORT), 1, 0, 3),
+        (("--suite", "standard", "-k", "standard", "--load-evidence=provisional", *SHORT), 1, 0, 3),
         (("test_it.py::test_marked",), 1, 0, 0),
-        (("-m", "load or slow"), 0, 3, 1),
+        (("-m", "load or slow"), 2, 1, 1),
     ],
 )
 def test_what_asks_for_them(

@@ -71,15 +71,15 @@ async def own(resource):
         await asyncio.sleep(0)
         closed["iteration"] += 1
 
-@pytest.mark.load(users=4, iterations=3, errors=1)
+@pytest.mark.load(users=4, iterations=3, errors=1, negative=True)
 async def test_raises(load, own):
     raise RuntimeError
 
-@pytest.mark.load(users=4, duration="100ms", grace="50ms", errors=1)
+@pytest.mark.load(users=4, duration="100ms", grace="50ms", errors=1, negative=True)
 async def test_is_cut(load, own):
     await asyncio.sleep(60)
 
-@pytest.mark.load(users=4)
+@pytest.mark.load(users=4, negative=True)
 async def test_fails_as_a_whole(load, own):
     await asyncio.sleep(0.05)
     pytest.fail("enough")
@@ -164,7 +164,7 @@ async def test_it(load, account):
     pass
 """
     )
-    result = load_run_of()
+    result = load_run_of(sizes=("-m", "load", "--load-ramp=0"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*2 of 4 users failed in their fixtures*no account for you*"])
     assert load_run_of.result()["tests"][0]["iterations"] == 6
@@ -210,5 +210,4 @@ def test_spread():
     assert entered[-1] - entered[0] > 0.25
 """
     )
-    load_run_of(sizes=()).assert_outcomes(skipped=1, passed=0, failed=1)
     load_run_of("--load-warmup=0", sizes=()).assert_outcomes(passed=2)

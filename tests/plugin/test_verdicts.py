@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import LoadRun
 
 SLEEPER = """
@@ -64,11 +66,15 @@ def test_errors_above_the_limit_fail_however_fast_they_are(load_run_of: LoadRun)
         """
     )
     result = load_run_of()
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(failed=2)  # the test, and the limit on the success of the whole run
     result.stdout.fnmatch_lines(["*errors*40 %*> 5 %*FAIL*", "*AssertionError: the agent said no*"])
     test = load_run_of.result()["tests"][0]
     assert test["errors"][0]["count"] == 48
     assert test["failed"] == 48
+    load_run_of.pytester.path.joinpath("test_it.py").write_text(
+        load_run_of.pytester.path.joinpath("test_it.py").read_text().replace("p95=500", "p95=500, negative=True")
+    )
+    load_run_of().assert_outcomes(failed=1)  # negative tests stay out of the criteria
 
 
 def test_soft_checks_fail_the_iteration_when_it_ends(load_run_of: LoadRun) -> None:
@@ -76,7 +82,7 @@ def test_soft_checks_fail_the_iteration_when_it_ends(load_run_of: LoadRun) -> No
         test_it="""
         import pytest
 
-        @pytest.mark.load(iterations=2, users=1)
+        @pytest.mark.load(iterations=2, users=1, negative=True)
         async def test_checks(load):
             load.check("asks about the pain", False)
             load.check("is polite", True)
@@ -112,7 +118,7 @@ def test_iterations_over_the_timeout_are_cut_off_and_count_as_slower_than_any_li
 
         left = []
 
-        @pytest.mark.load(p50=100, errors=1, iterations=2, timeout=0.3)
+        @pytest.mark.load(p50=100, errors=1, iterations=2, timeout=0.3, negative=True)
         async def test_hangs(load):
             try:
                 await asyncio.sleep(60)
@@ -168,7 +174,7 @@ def test_a_test_in_which_nothing_succeeds_for_five_seconds_stops_early(load_run_
         test_it="""
         import asyncio, pytest
 
-        @pytest.mark.load(duration="60s", users=2)
+        @pytest.mark.load(duration="60s", users=2, negative=True)
         async def test_hopeless(load):
             await asyncio.sleep(0.05)
             raise RuntimeError("no")
@@ -191,4 +197,4 @@ def test_values_have_limits_of_their_own(load_run_of: LoadRun) -> None:
         """
     )
     load_run_of().assert_outcomes(failed=1)
-    assert load_run_of.result()["tests"][0]["values"]["stt.wer"]["mean"] == 0.3
+    assert load_run_of.result()["tests"][0]["values"]["stt.wer"]["mean"] == pytest.approx(0.3)

@@ -1,0 +1,43 @@
+"""The summary in pytest's terminal: coloured where the terminal is, plain in a log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.report.text import summary_lines
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_rtmedload.report.files import Written
+    from pytest_rtmedload.report.text import Tone
+    from pytest_rtmedload.results.model import RunResult
+
+_MARKUP: dict[Tone, dict[str, bool]] = {
+    "good": {"green": True, "bold": True},
+    "bad": {"red": True, "bold": True},
+    "warn": {"yellow": True, "bold": True},
+    "faint": {"light": True},
+    "title": {"bold": True},
+    "": {},
+}
+
+
+def write_summary(
+    terminalreporter: pytest.TerminalReporter, run: RunResult, written: Written | None = None, verbosity: int = 0
+) -> None:
+    """Write the section "load test" of pytest's summary.
+
+    Args:
+        terminalreporter: what `pytest_terminal_summary` hands out.
+        run: the finished run.
+        written: the report files; None when none were asked for.
+        verbosity: pytest's `-v` and `-q`.
+    """
+    terminalreporter.section("load test")
+    paths = [] if written is None else [str(path) for path in written.main_paths()]
+    problems = [] if written is None else written.problems
+    for line in summary_lines(run, paths, problems, verbosity):
+        for span in line:
+            terminalreporter.write(span.text, **_MARKUP[span.tone])
+        terminalreporter.write("\n")
