@@ -1,0 +1,127 @@
+"""Whether the load generator, and not the agent, was the bottleneck: then the run is INVALID and says what to do.
+
+INVALID when (a) the event loop was later than the lag limit for more than 5 % of the measured time, or (b) a FAIL
+would not be one if the samples made during such lag had been within their limit, or (c) fewer than 95 % of the starts
+happened for the generator's own reasons. Arrivals refused at the in-flight limit are the agent's doing. A PASS under
+lag stands otherwise: lag only adds to latency.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.results.model import GeneratorResult, TargetResult, Verdict
+from pytest_rtmedload.results.plan import PERCENTILES
+from pytest_rtmedload.verdict.latency import holds_without_lag
+from pytest_rtmedload.verdict.wording import number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.results.recording import Health
+    from pytest_rtmedload.verdict.samples import Measured
+
+LAG_FLOOR_MS: Final = 15.0
+"""An idle ticker on a busy shared machine has a P99 of 4-5 ms: the kernel's slice, not the generator's fault."""
+LAG_SHARE_OF_TARGET: Final = 0.1
+MOST_LAGGING: Final = 0.05
+FEWEST_STARTS: Final = 0.95
+LITTLE_TOLERANCE: Final = 0.05
+LITTLE_ITERATIONS: Final = 20
+"""Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
+_REMEDY: Final = "use fewer users, or more processes with -n"
+
+
+def lag_limit_ns(targets: Iterable[Target]) -> int:
+    """Lag above this, in nanoseconds, is too much: 15 ms, or 10 % of the smallest latency target if that is more."""
+    smallest = min((target.limit for target in targets if target.name in PERCENTILES), default=0.0)
+    return round(max(LAG_FLOOR_MS, LAG_SHARE_OF_TARGET * smallest) * 1e6)
+
+
+def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult]]) -> GeneratorResult:
+    """How well the generator did.
+
+    Args:
+        measured: what was measured.
+        judged: the targets' results, each with the name of the metric it was judged on.
+    """
+    health = measured.recording.health
+    reasons = [
+        *_lagged_too_long(health, lag_limit_ns(measured.plan.targets)),
+        *_failed_by_lag(measured, judged),
+        *_started_too_few(health),
+    ]
+    lag = health.lag
+    return GeneratorResult(
+        verdict=Verdict.INVALID if reasons else Verdict.PASS,
+        lag_p50_ms=_milliseconds(lag.percentile(0.50)),
+        lag_p99_ms=_milliseconds(lag.percentile(0.99)),
+        lag_max_ms=_milliseconds(lag.max_us) if lag.count else None,
+        thread_cpu_percent=100 * health.thread_cpu_ns / health.measured_ns if health.measured_ns else None,
+        gc_longest_ms=health.gc_longest_ns / 1e6,
+        late_starts=health.late_starts,
+        dropped_starts=health.dropped_starts,
+        achieved_ratio=_achieved_ratio(health),
+        reasons=reasons,
+    )
+
+
+def little_mismatch(users: int, throughput: float, response_s: float, think_s: float, iterations: int) -> str | None:
+    """A note when a closed run contradicts Little's law: users = throughput · (response + think).
+
+    Args:
+        users: concurrent users of the measured phase.
+        throughput: iterations per second of that phase.
+        response_s: mean length of an iteration in seconds, think time taken out.
+        think_s: mean think time per iteration in seconds.
+        iterations: iterations of that phase; with fewer than 20 a user nothing is said.
+
+    Returns:
+        The note when the mismatch is above 5 %, else None.
+    """
+    if users <= 0 or iterations < LITTLE_ITERATIONS * users:
+        return None
+    explained = throughput * (response_s + think_s)
+    if abs(explained - users) <= LITTLE_TOLERANCE * users:
+        return None
+    return (
+        f"Little's law: {number(throughput)} iterations/s of {number(response_s + think_s)} s "
+        f"keep {number(explained)} users busy, not {users}: time is spent outside what was measured"
+    )
+
+
+def _lagged_too_long(health: Health, limit_ns: int) -> list[str]:
+    if not health.measured_ns or health.lagging_ns <= MOST_LAGGING * health.measured_ns:
+        return []
+    late, most = percent(health.lagging_ns / health.measured_ns), percent(MOST_LAGGING)
+    blocked = f"more than {number(limit_ns / 1e6)} ms late for {number(late, most)} % of the measured time"
+    advice = f"{_REMEDY}, or move blocking calls out of the test body"
+    return [f"the event loop was blocked: {blocked} (at most {number(most)} %); {advice}"]
+
+
+def _failed_by_lag(measured: Measured, judged: Sequence[tuple[str, TargetResult]]) -> list[str]:
+    return [
+        f"{metric} {found.name} fails only through samples made while the event loop was blocked; {_REMEDY}"
+        for metric, found in judged
+        if found.unit == "ms" and holds_without_lag(found, metric, measured)
+    ]
+
+
+def _started_too_few(health: Health) -> list[str]:
+    ratio = _achieved_ratio(health)
+    if ratio is None or ratio >= FEWEST_STARTS:
+        return []
+    share, fewest = percent(ratio), percent(FEWEST_STARTS)
+    happened = f"only {number(share, fewest)} % of the planned starts happened (at least {number(fewest)} %)"
+    return [f"{happened}: this machine cannot make the load; {_REMEDY}, or a lower rate"]
+
+
+def _achieved_ratio(health: Health) -> float | None:
+    """Share of the starts that were left to the generator: those the agent's slowness refused are not."""
+    possible = health.planned_starts - health.dropped_starts
+    return health.achieved_starts / possible if possible > 0 else None
+
+
+def _milliseconds(us: int | None) -> float | None:
+    return None if us is None else us / 1000

@@ -1,0 +1,126 @@
+"""A load test, judged: definite FAIL from errors > INVALID > FAIL > INCONCLUSIVE > PASS.
+
+Errors that are proved come first, because no generator makes an agent answer wrongly. INVALID comes before other
+failures: whoever blocks the event loop must not be told that the agent is slow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.results.model import ErrorResult, Kind, TestResult, ValueResult, Verdict
+from pytest_rtmedload.results.plan import PERCENTILES, Evidence
+from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
+from pytest_rtmedload.verdict.health import judge_generator
+from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
+from pytest_rtmedload.verdict.observations import value_stats
+from pytest_rtmedload.verdict.samples import Measured
+from pytest_rtmedload.verdict.targets import judge_target, metric_of
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.model import GeneratorResult, TargetResult
+    from pytest_rtmedload.results.plan import TestPlan
+    from pytest_rtmedload.results.recording import Recording
+
+
+def judge(plan: TestPlan, recording: Recording) -> TestResult:
+    """The result of one load test from what it set out to do and what all its shards recorded."""
+    measured = Measured(plan, recording)
+    targets = [judge_target(target, measured) for target in plan.targets]
+    named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
+    generator = judge_generator(measured, named)
+    verdict, reasons = _verdict(plan, targets, generator, empty=not measured.metrics)
+    failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED)
+    finished = measured.count(ITERATION, Outcome.OK) + failed
+    censored = measured.count(ITERATION, Outcome.CENSORED)
+    return TestResult(
+        nodeid=plan.nodeid,
+        group=plan.group,
+        critical=plan.critical,
+        negative=plan.negative,
+        evidence=plan.evidence,
+        model=plan.model,
+        metric=plan.metric,
+        verdict=verdict,
+        reasons=reasons,
+        failed_test=fails_test(verdict, plan.evidence),
+        complete=plan.interrupted is None,
+        users=plan.users,
+        shards=plan.shards,
+        duration_s=measured.duration_s,
+        started_s=plan.started_s,
+        phases={str(phase): span for phase, span in plan.phases.items()},
+        iterations=finished + censored,
+        failed=failed,
+        censored=censored,
+        rate=measured.rate(finished),
+        saturated=plan.saturated,
+        metrics={metric: metric_result(measured, metric) for metric in measured.metrics},
+        values=_values(recording),
+        counts=dict(recording.counts),
+        tags=tag_results(measured),
+        targets=targets,
+        errors=_errors(recording),
+        generator=generator,
+        timeline=timeline(measured),
+        notes=_notes(measured, named),
+    )
+
+
+def fails_test(verdict: Verdict, evidence: str) -> bool:
+    """Whether pytest reports a test with this verdict as failed.
+
+    INCONCLUSIVE fails under strict evidence, and under point evidence, where it means that a test was cut short.
+    """
+    if verdict is Verdict.INCONCLUSIVE:
+        return evidence in (Evidence.STRICT, Evidence.POINT)
+    return verdict is not Verdict.PASS
+
+
+def _verdict(
+    plan: TestPlan, targets: list[TargetResult], generator: GeneratorResult, *, empty: bool
+) -> tuple[Verdict, list[str]]:
+    """The verdict, and why it is not PASS, most important first."""
+    missed = [target for target in targets if target.verdict is Verdict.FAIL]
+    wrong = [target for target in missed if target.kind is Kind.ERRORS and target.n]
+    open_ = [target for target in targets if target.verdict is Verdict.INCONCLUSIVE]
+    nothing = ["nothing was measured"] if empty and not targets else []
+    undecided = Verdict.INCONCLUSIVE if plan.interrupted is not None else Verdict.FAIL
+    ranked = [
+        (Verdict.FAIL, [plan.fatal] if plan.fatal is not None else []),
+        (Verdict.FAIL, [target.text for target in wrong]),
+        (Verdict.INVALID, [*plan.invalid, *generator.reasons]),
+        (Verdict.FAIL, [target.text for target in missed if target not in wrong]),
+        (undecided, nothing),
+        (Verdict.INCONCLUSIVE, [target.text for target in open_]),
+    ]
+    verdict = next((verdict for verdict, reasons in ranked if reasons), Verdict.PASS)
+    return verdict, [reason for _, reasons in ranked for reason in reasons]
+
+
+def _values(recording: Recording) -> dict[str, ValueResult]:
+    return {
+        name: ValueResult(stats.unit, stats.count, stats.total / stats.count, stats.minimum, stats.maximum)
+        for name, stats in value_stats(recording).items()
+    }
+
+
+def _errors(recording: Recording) -> list[ErrorResult]:
+    """Most frequent first."""
+    groups = sorted(recording.errors.items(), key=lambda item: (-item[1].count, item[0]))
+    return [ErrorResult(message, group.count, group.example) for message, group in groups]
+
+
+def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[str]:
+    """What a reader should know beside the verdict."""
+    notes = list(measured.plan.notes)
+    if measured.plan.interrupted is not None:
+        notes.insert(0, f"cut short: {measured.plan.interrupted}")
+    inferred = [metric for metric, target in judged if target.name in PERCENTILES and target.n]
+    unclustered = [metric for metric in dict.fromkeys(inferred) if not measured.samples(metric).clustered]
+    if unclustered and measured.plan.evidence is not Evidence.POINT:
+        notes.append(
+            f"assumes independent samples (fewer than {MIN_CLUSTERS} one-second blocks): {', '.join(unclustered)}"
+        )
+    return notes

@@ -1,0 +1,82 @@
+"""Limits on latencies: percentiles by evidence, the maximum as observed.
+
+PASS ⇔ the upper bound is at most the limit, FAIL ⇔ the lower bound is above it, as printed. A percentile among the
+censored has no value, only what was waited; a censored sample is above every limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.results.histogram import rank_of
+from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.plan import PERCENTILES, Evidence
+from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.verdict.findings import inferred, observed, result
+from pytest_rtmedload.verdict.samples import edge_us, milliseconds
+from pytest_rtmedload.verdict.wording import Comparison
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.model import TargetResult
+    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.verdict.samples import Measured, Samples
+
+
+def judge_percentile(target: Target, metric: str, samples: Samples, measured: Measured) -> TargetResult:
+    """A limit in milliseconds on a percentile of at least one sample."""
+    rule, k = samples.rules[target.name], samples.above(edge_us(target.limit))
+    bounds = _bounds(target, samples)
+    rank = rank_of(PERCENTILES[target.name], samples.n)
+    value, assumed = samples.at_rank(rank), ""
+    if measured.plan.evidence is Evidence.POINT:
+        found, assumed = observed(measured, missed=rule.point_fails(k), n=samples.n, k=k), "point estimate"
+    else:
+        found = inferred(rule, k, measured)
+    found = replace(found, value=milliseconds(value), bounds=bounds)
+    known = samples.at_least(rank) if value is None else value
+    compared = Comparison(f"{metric} {target.name}", known / 1000, target.limit, "ms", at_least=value is None)
+    unanswered = found.verdict is Verdict.FAIL and rule.fails(k) and bounds[0] is None
+    basis = "lower bound never answered" if unanswered else wording.bounds_text(bounds, target.limit)
+    return result(target, found, Kind.LATENCY, compared, basis, assumed=assumed)
+
+
+def judge_maximum(target: Target, metric: str, samples: Samples, measured: Measured) -> TargetResult:
+    """A limit in milliseconds on the slowest of at least one sample."""
+    unknown = samples.waited.count > 0
+    slowest = max(samples.ok.max_us, samples.waited.max_us) / 1000
+    found = observed(
+        measured,
+        missed=unknown or slowest > target.limit,
+        n=samples.n,
+        k=samples.above(edge_us(target.limit)),
+        value=None if unknown else slowest,
+    )
+    compared = Comparison(f"{metric} max", slowest, target.limit, "ms", at_least=unknown)
+    return result(target, found, Kind.MAXIMUM, compared, "observed")
+
+
+def holds_without_lag(found: TargetResult, metric: str, measured: Measured) -> bool:
+    """True when a FAIL would not be one if the samples made while the generator lagged were within the limit."""
+    samples, lagged = measured.samples(metric), measured.samples(metric, lagged=True)
+    if found.verdict is not Verdict.FAIL or not lagged.n:
+        return False
+    limit_us = edge_us(found.limit)
+    k = samples.above(limit_us) - lagged.above(limit_us)
+    if found.kind is Kind.MAXIMUM:
+        return k == 0
+    rule = samples.rules[found.name]
+    return not (rule.point_fails(k) if measured.plan.evidence is Evidence.POINT else rule.fails(k))
+
+
+def _bounds(target: Target, samples: Samples) -> tuple[float | None, float | None]:
+    """Bounds in milliseconds.
+
+    A lower bound among samples that were never answered is above every limit. It is left out where less was waited
+    than the limit: a number below the limit would say the opposite.
+    """
+    low, high = samples.bounds(target.name)
+    limit_us = edge_us(target.limit)
+    if low is not None and low <= limit_us and samples.rules[target.name].fails(samples.above(limit_us)):
+        low = None
+    return milliseconds(low), milliseconds(high)

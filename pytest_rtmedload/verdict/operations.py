@@ -1,0 +1,46 @@
+"""Operations of finished tests, counted: what succeeded, what failed, what never answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_rtmedload.results.recording import ITERATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_rtmedload.results.model import MetricResult, TestResult
+
+
+class Operations(NamedTuple):
+    """A number of operations and how many of them failed or were never answered."""
+
+    n: int = 0
+    errors: int = 0
+
+    @property
+    def ok_share(self) -> float | None:
+        """Share that ended well; None when there were none."""
+        return 1 - self.errors / self.n if self.n else None
+
+
+def total(tests: Iterable[TestResult]) -> Operations:
+    """All operations of some tests; of a test that measured nothing else, its iterations."""
+    found = Operations()
+    for test in tests:
+        metrics = {name: metric for name, metric in test.metrics.items() if name != ITERATION} or test.metrics
+        found = _sum(found, of_metrics(metrics.values()))
+    return found
+
+
+def of_metrics(metrics: Iterable[MetricResult]) -> Operations:
+    """All operations of some metrics."""
+    found = Operations()
+    for metric in metrics:
+        errors = metric.failed + metric.censored
+        found = _sum(found, Operations(metric.count + errors, errors))
+    return found
+
+
+def _sum(one: Operations, other: Operations) -> Operations:
+    return Operations(one.n + other.n, one.errors + other.errors)

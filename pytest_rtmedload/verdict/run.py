@@ -1,0 +1,74 @@
+"""The whole run: goals that a good run meets, and limits that no run may cross.
+
+Criteria are judged by evidence, like targets, over all tests but the negative ones (malformed input, storms are meant
+to fail). A crossed limit fails the run always; a missed goal fails it under strict evidence and is named under
+provisional. Only criteria for which there is data appear. Latencies of a test that was INVALID are the generator's and
+stay out; so do those of smoke tests, which are not judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.results.model import CriterionResult, Summary, Verdict
+from pytest_rtmedload.verdict.criteria import LIMIT, run_criteria
+from pytest_rtmedload.verdict.operations import total
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_rtmedload.results.model import TestResult
+
+
+def summarise(
+    tests: Sequence[TestResult], *, strict: bool, complete: bool, duration_s: float
+) -> tuple[Summary, list[CriterionResult]]:
+    """The run in a few numbers, and its criteria.
+
+    Args:
+        tests: all judged tests.
+        strict: goals must be met, and met by evidence.
+        complete: False when the run was cut short.
+        duration_s: length of the run in seconds.
+    """
+    counted = [test for test in tests if not test.negative]
+    criteria = run_criteria(counted)
+    operations = total(counted)
+    share = operations.ok_share
+    summary = Summary(
+        verdict=_verdict(tests, criteria, strict=strict, complete=complete),
+        success_rate=None if share is None else 100 * share,
+        tests=len(tests),
+        passed=_count(tests, Verdict.PASS),
+        failed=_count(tests, Verdict.FAIL),
+        inconclusive=_count(tests, Verdict.INCONCLUSIVE),
+        invalid=_count(tests, Verdict.INVALID),
+        requests=operations.n,
+        errors=operations.errors,
+        duration_s=duration_s,
+        complete=complete,
+    )
+    return summary, criteria
+
+
+def fails_run(criterion: CriterionResult, *, strict: bool) -> bool:
+    """Whether a criterion makes the exit status non-zero."""
+    if criterion.verdict is Verdict.FAIL:
+        return strict or criterion.kind == LIMIT
+    return False
+
+
+def _verdict(tests: Sequence[TestResult], criteria: list[CriterionResult], *, strict: bool, complete: bool) -> Verdict:
+    verdicts = {test.verdict for test in tests}
+    if Verdict.FAIL in verdicts or any(fails_run(criterion, strict=strict) for criterion in criteria):
+        return Verdict.FAIL
+    if Verdict.INVALID in verdicts:
+        return Verdict.INVALID
+    undecided = strict and any(criterion.verdict is Verdict.INCONCLUSIVE for criterion in criteria)
+    if Verdict.INCONCLUSIVE in verdicts or undecided or not complete or not tests:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS
+
+
+def _count(tests: Sequence[TestResult], verdict: Verdict) -> int:
+    return sum(test.verdict is verdict for test in tests)

@@ -1,0 +1,126 @@
+"""When the run says something about the generator and not about the agent."""
+
+from __future__ import annotations
+
+import pytest
+from verdict_builders import HEALTH, Builder, errors, p, plan
+
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.plan import Evidence, Target
+from pytest_rtmedload.results.recording import Health, Outcome
+from pytest_rtmedload.verdict.health import lag_limit_ns, little_mismatch
+from pytest_rtmedload.verdict.judge import judge
+
+
+@pytest.mark.parametrize(
+    ("targets", "limit_ms"),
+    [
+        ((), 15),
+        ((p("p95", 100),), 15),
+        ((p("p95", 700), p("p99", 400)), 40),
+        ((errors(0.05), p("p95", 700)), 70),
+        ((p("mean_max", 0.1), p("p95", 700)), 70),
+    ],
+)
+def test_the_lag_limit(targets: tuple[Target, ...], limit_ms: float) -> None:
+    assert lag_limit_ns(targets) == limit_ms * 1_000_000
+
+
+def test_a_healthy_generator() -> None:
+    built = Builder().add(HEALTH, [10] * 100)
+    health = Health(
+        lagging_ns=40_000_000,
+        measured_ns=1_000_000_000,
+        thread_cpu_ns=300_000_000,
+        gc_longest_ns=2_500_000,
+        planned_starts=1000,
+        achieved_starts=960,
+        late_starts=4,
+    )
+    for late in range(1, 101):
+        health.lag.record(late * 100)
+    built.recording.health = health
+    found = judge(plan(p("p95", 150)), built.recording).generator
+    assert (found.verdict, found.reasons) == (Verdict.PASS, [])
+    assert found.lag_p99_ms == pytest.approx(9.9, rel=1e-3)
+    assert (found.lag_max_ms, found.gc_longest_ms, found.late_starts, found.achieved_ratio) == (10, 2.5, 4, 0.96)
+    assert found.thread_cpu_percent == pytest.approx(30)
+
+
+def test_without_observations_nothing_is_zero() -> None:
+    found = judge(plan(), Builder().add(HEALTH, [10]).recording).generator
+    assert found.lag_p50_ms is found.lag_p99_ms is found.lag_max_ms is found.thread_cpu_percent is None
+    assert found.achieved_ratio is None
+
+
+def test_a_blocked_loop_makes_the_test_invalid() -> None:
+    built = Builder().add(HEALTH, [10] * 100)
+    built.recording.health = Health(lagging_ns=50_000_001, measured_ns=1_000_000_000)
+    found = judge(plan(p("p95", 150)), built.recording)
+    assert (found.verdict, found.failed_test) == (Verdict.INVALID, True)
+    (reason,) = found.reasons
+    assert reason == (
+        "the event loop was blocked: more than 15 ms late for 5.0000001 % of the measured time (at most 5 %); "
+        "use fewer users, or more processes with -n, or move blocking calls out of the test body"
+    )
+
+
+def _lagged() -> Builder:
+    return Builder().add(HEALTH, [10] * 900).add(HEALTH, [400] * 100, lagged=True)
+
+
+@pytest.mark.parametrize("target", [p("p95", 150), p("max", 150)])
+@pytest.mark.parametrize("evidence", [Evidence.STRICT, Evidence.PROVISIONAL, Evidence.POINT])
+def test_a_fail_through_lag_alone_is_invalid(target: Target, evidence: Evidence) -> None:
+    found = judge(plan(target, evidence=evidence), _lagged().recording)
+    assert found.targets[0].verdict is Verdict.FAIL
+    assert (found.verdict, found.failed_test) == (Verdict.INVALID, True)
+    (reason,) = found.generator.reasons
+    assert reason == (
+        f"GET /health {target.name} fails only through samples made while the event loop was blocked; "
+        "use fewer users, or more processes with -n"
+    )
+
+
+def test_a_fail_that_lag_did_not_make_stands() -> None:
+    found = judge(plan(p("p95", 150)), _lagged().add(HEALTH, [400] * 90).recording)
+    assert found.verdict is Verdict.FAIL
+
+
+def test_a_pass_under_lag_stands() -> None:
+    found = judge(plan(p("p95", 150)), Builder().add(HEALTH, [10] * 100, lagged=True).recording)
+    assert found.verdict is Verdict.PASS
+
+
+def test_too_few_starts_for_the_generators_own_reasons() -> None:
+    built = Builder().add(HEALTH, [10] * 100)
+    built.recording.health = Health(planned_starts=1000, achieved_starts=949)
+    found = judge(plan(p("p95", 150)), built.recording)
+    assert found.verdict is Verdict.INVALID
+    assert found.reasons[0].startswith("only 94.9 % of the planned starts happened (at least 95 %)")
+
+
+def test_arrivals_refused_at_the_in_flight_limit_are_the_agents_doing() -> None:
+    built = Builder().add(HEALTH, [10] * 100)
+    built.recording.health = Health(planned_starts=1000, achieved_starts=500, dropped_starts=500)
+    found = judge(plan(p("p95", 150)), built.recording)
+    assert (found.verdict, found.generator.achieved_ratio, found.generator.dropped_starts) == (Verdict.PASS, 1.0, 500)
+
+
+def test_proved_errors_stand_before_invalid() -> None:
+    built = _lagged().add(HEALTH, [1] * 500, Outcome.FAILED)
+    found = judge(plan(p("p95", 150), errors(0.05)), built.recording)
+    assert found.verdict is Verdict.FAIL
+    assert found.reasons[0].startswith("errors of operations")
+    assert found.reasons[1].startswith("GET /health p95 fails only through")
+
+
+def test_littles_law() -> None:
+    assert little_mismatch(10, 50, 0.1, 0.1, 1000) is None
+    assert little_mismatch(10, 47.6, 0.1, 0.1, 1000) is None
+    note = little_mismatch(10, 40, 0.1, 0.1, 1000)
+    assert note == (
+        "Little's law: 40 iterations/s of 0.2 s keep 8 users busy, not 10: time is spent outside what was measured"
+    )
+    assert little_mismatch(10, 40, 0.1, 0.1, 199) is None
+    assert little_mismatch(0, 0, 0.1, 0.1, 199) is None

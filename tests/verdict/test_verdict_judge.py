@@ -1,0 +1,168 @@
+"""A test as a whole: order of verdicts, what pytest is told, and the numbers that reports show."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from verdict_builders import HEALTH, Builder, errors, p, plan
+
+from pytest_rtmedload.results.histogram import Histogram
+from pytest_rtmedload.results.model import TestResult, Verdict
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.results.recording import ITERATION, Outcome, Phase, Recording, ValueStats
+from pytest_rtmedload.verdict.judge import judge
+
+GOOD = Builder().add(HEALTH, [10] * 400).add(ITERATION, [12] * 400).recording
+SLOW = Builder().add(HEALTH, [400] * 400).add(ITERATION, [12] * 400).recording
+FEW = Builder().add(HEALTH, [10] * 10).add(ITERATION, [12] * 100).recording
+WRONG = Builder().add(HEALTH, [400] * 400).add(HEALTH, [1] * 400, Outcome.FAILED).recording
+TARGETS = (p("p95", 150), errors(0.05))
+
+
+@pytest.mark.parametrize(
+    ("recording", "changes", "verdict"),
+    [
+        (GOOD, {}, Verdict.PASS),
+        (FEW, {}, Verdict.INCONCLUSIVE),
+        (SLOW, {}, Verdict.FAIL),
+        (SLOW, {"invalid": ("shard 2 was lost",)}, Verdict.INVALID),
+        (GOOD, {"invalid": ("shard 2 was lost",)}, Verdict.INVALID),
+        (FEW, {"invalid": ("shard 2 was lost",)}, Verdict.INVALID),
+        (WRONG, {"invalid": ("shard 2 was lost",)}, Verdict.FAIL),
+        (GOOD, {"fatal": "a fixture failed", "invalid": ("shard 2 was lost",)}, Verdict.FAIL),
+        (GOOD, {"interrupted": "Ctrl-C"}, Verdict.PASS),
+        (FEW, {"interrupted": "Ctrl-C"}, Verdict.INCONCLUSIVE),
+        (SLOW, {"interrupted": "Ctrl-C"}, Verdict.FAIL),
+        (Recording(), {"interrupted": "Ctrl-C"}, Verdict.INCONCLUSIVE),
+        (Recording(), {}, Verdict.FAIL),
+        (Recording(), {"invalid": ("shard 2 was lost",)}, Verdict.INVALID),
+    ],
+)
+def test_the_order_of_verdicts(recording: Recording, changes: dict[str, object], verdict: Verdict) -> None:
+    found = judge(plan(*TARGETS, **changes), recording)
+    assert found.verdict is verdict
+    assert bool(found.reasons) == (verdict is not Verdict.PASS)
+
+
+def test_the_most_important_reason_comes_first() -> None:
+    found = judge(plan(*TARGETS, p("p99", 450), fatal="a fixture failed", invalid=("a shard was lost",)), WRONG)
+    assert [reason.split(" ")[0] for reason in found.reasons] == ["a", "errors", "a", "GET"]
+    assert found.reasons[0] == "a fixture failed"
+    assert found.reasons[1] == found.targets[1].text
+
+
+@pytest.mark.parametrize(
+    ("evidence", "fails"),
+    [(Evidence.STRICT, True), (Evidence.PROVISIONAL, False), (Evidence.NONE, False)],
+)
+def test_whether_an_open_question_fails_the_test(evidence: Evidence, fails: bool) -> None:
+    found = judge(plan(*TARGETS, evidence=evidence), FEW)
+    assert (found.verdict, found.failed_test) == (Verdict.INCONCLUSIVE, fails)
+
+
+@pytest.mark.parametrize("evidence", list(Evidence))
+def test_errors_fail_under_any_evidence(evidence: Evidence) -> None:
+    found = judge(plan(*TARGETS, evidence=evidence), WRONG)
+    assert (found.verdict, found.failed_test) == (Verdict.FAIL, True)
+
+
+def test_point_evidence_decides_on_few_samples() -> None:
+    found = judge(plan(*TARGETS, evidence=Evidence.POINT), FEW)
+    assert (found.verdict, found.failed_test, found.notes) == (Verdict.PASS, False, [])
+
+
+def test_nothing_measured_and_nothing_asked_is_no_pass() -> None:
+    assert judge(plan(), Recording()).reasons == ["nothing was measured"]
+    assert judge(plan(), GOOD).verdict is Verdict.PASS
+
+
+def test_notes() -> None:
+    found = judge(plan(*TARGETS, notes=("embedded agent",), interrupted="the agent went away"), GOOD)
+    assert found.notes == [
+        "cut short: the agent went away",
+        "embedded agent",
+        "assumes independent samples (fewer than 20 one-second blocks): GET /health",
+    ]
+    assert not found.complete
+    assert judge(plan(*TARGETS), GOOD).complete
+
+
+def _mixed() -> TestResult:
+    built = Builder()
+    built.add(ITERATION, [10, 20, 30]).add(ITERATION, [1], Outcome.FAILED).add(ITERATION, [1] * 2, Outcome.ABORTED)
+    built.add(ITERATION, [900], Outcome.CENSORED).add(ITERATION, [5], phase=Phase.RAMP)
+    built.add(HEALTH, [10] * 99, tag="a").add(HEALTH, [30] * 99, tag="b").add(HEALTH, [900] * 2, Outcome.CENSORED)
+    built.add("http.connect", [3], phase=Phase.SETUP)
+    built.recording.values["mos", "a"] = ValueStats("", 2, 8.0, 3.9, 4.1)
+    built.recording.values["mos", "b"] = ValueStats("", 1, 3.0, 3.0, 3.0)
+    built.recording.counts["hits"] = 3
+    built.recording.add_error("rare", "trace")
+    built.recording.add_error("frequent", "trace", 5)
+    return judge(plan(saturated=True, critical=True), built.recording)
+
+
+def test_the_numbers_of_a_test() -> None:
+    found = _mixed()
+    assert (found.iterations, found.failed, found.censored) == (7, 3, 1)
+    assert (found.rate, found.duration_s, found.saturated, found.critical) == (0.6, 10.0, True, True)
+    assert list(found.metrics) == [ITERATION, HEALTH]
+    assert found.values["mos"].mean == pytest.approx(11 / 3)
+    assert (found.values["mos"].min, found.values["mos"].max, found.values["mos"].count) == (3.0, 4.1, 3)
+    assert found.counts == {"hits": 3}
+    assert [(error.message, error.count) for error in found.errors] == [("frequent", 5), ("rare", 1)]
+
+
+def test_the_numbers_of_a_metric() -> None:
+    metric = _mixed().metrics[HEALTH]
+    assert (metric.count, metric.failed, metric.censored) == (198, 0, 2)
+    assert (metric.min_ms, metric.mean_ms, metric.max_ms) == (10, 20, 30)
+    assert metric.p50_ms == pytest.approx(30, rel=1e-3)
+    assert metric.p999_ms is None
+    assert metric.bounds_ms["p999"][1] is None
+    low, high = metric.bounds_ms["p50"]
+    assert (low, high) == (pytest.approx(10, rel=1e-3), pytest.approx(30, rel=1e-3))
+    assert Histogram.decode(metric.histogram).count == 198
+
+
+def test_aborted_iterations_count_as_failed_ones() -> None:
+    assert _mixed().metrics[ITERATION].failed == 3
+
+
+def test_every_tag_has_its_own_distribution() -> None:
+    tags = _mixed().tags
+    assert {tag: list(metrics) for tag, metrics in tags.items()} == {"a": [HEALTH], "b": [HEALTH]}
+    assert tags["b"][HEALTH].min_ms == 30
+
+
+def test_metric_bounds_are_those_of_the_target() -> None:
+    draw = random.Random(1)
+    built = Builder()
+    for second in range(40):
+        built.add(HEALTH, [draw.choice([1, 4]) * draw.lognormvariate(2, 0.3) for _ in range(25)], second=second)
+    found = judge(plan(p("p95", 30)), built.recording)
+    assert found.targets[0].bounds == found.metrics[HEALTH].bounds_ms["p95"]
+    assert found.notes == []
+
+
+def test_the_time_line_has_all_phases_and_empty_seconds() -> None:
+    built = Builder().add(HEALTH, [10], phase=Phase.RAMP).add(HEALTH, [20], second=3)
+    built.add(HEALTH, [5000], Outcome.CENSORED, second=3).add(HEALTH, [1], Outcome.FAILED, second=3)
+    built.recording.users = {0: 2, 1: 10, 3: 9}
+    phases = {Phase.RAMP: (0.0, 1.5), Phase.MEASURE: (1.5, 5.0)}
+    points = judge(plan(phases=phases), built.recording).timeline
+    assert [(point.second, point.phase, point.users) for point in points] == [
+        (0, "ramp", 2),
+        (1, "ramp", 10),
+        (2, "measure", 0),
+        (3, "measure", 9),
+        (4, "measure", 0),
+    ]
+    assert points[2].metrics == {}
+    second = points[3].metrics[HEALTH]
+    assert (second.count, second.failed, second.censored) == (1, 1, 1)
+    assert (second.p95_ms, second.p50_ms, second.max_ms) == (None, pytest.approx(20, rel=1e-3), 20)
+
+
+def test_judging_is_deterministic() -> None:
+    assert _mixed() == _mixed()
