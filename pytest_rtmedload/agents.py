@@ -89,7 +89,7 @@ class AgentProvider:
     def _check_embedded(self) -> None:
         died = self._embedded.alive() if self._embedded is not None else None
         if died is not None:
-            raise AgentUnavailable(f"the embedded agent has died: {died}")
+            raise AgentUnavailable(died)
 
     def _start_embedded(self) -> Agent:
         from pytest_rtmedload.embedded.launcher import EmbeddedAgent, EmbeddedAgentError  # noqa: PLC0415 - where needed

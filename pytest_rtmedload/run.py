@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +32,7 @@ from pytest_rtmedload.watch import Watch
 from pytest_rtmedload.workload.user_fixture import Entered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
@@ -110,6 +112,10 @@ class Run:
 
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
+        with _deaf_to_interrupts():
+            self._finish(session, exitstatus)
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         self._coordinator.finish()
         info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
         self._agents.stop()
@@ -167,6 +173,19 @@ def _present(result: TestResult) -> dict[str, Any]:
         "text": junit.failure_text(result),
         "properties": junit.properties(result),
     }
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A second Ctrl-C must not cost the result that the first one left: writing it takes a second."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse(reason: str, *, skip: bool) -> NoReturn:

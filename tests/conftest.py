@@ -13,8 +13,6 @@ import pytest
 
 import pytest_rtmedload.run  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
 
-pytest_plugins = ["pytester"]
-
 SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")
 """A load test that takes a third of a second."""
 

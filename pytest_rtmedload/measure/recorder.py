@@ -11,13 +11,14 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.recording import Cell, Clock, Health, Phase, Recording, SeriesKey, ValueStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     Row = tuple[int, int, int]
@@ -131,8 +132,6 @@ class Recorder:
         return delta
 
     def _bin(self, into: Recording, key: SeriesKey, rows: list[Row], *, setup: bool) -> None:
-        import numpy as np  # noqa: PLC0415 - 80 ms, only where load is generated
-
         flat = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
         intended, start, end = flat[:, 0], flat[:, 1], flat[:, 2]
         clocks = {Clock.SERVICE: end - start}
@@ -147,8 +146,6 @@ class Recorder:
         self, intended: NDArray[np.int64], end: NDArray[np.int64], *, setup: bool
     ) -> Iterator[tuple[Cell, NDArray[np.bool_]]]:
         """The cells that occur among the rows, each with the rows that belong to it."""
-        import numpy as np  # noqa: PLC0415 - as above
-
         t0 = self._t0 if self._t0 is not None else int(intended[0])
         second = np.maximum((intended - t0) // NS, 0)
         borders = np.array([border for border, _ in self._borders], np.int64)
@@ -160,8 +157,6 @@ class Recorder:
             yield cell, code == found
 
     def _overlaps_lag(self, intended: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
-        import numpy as np  # noqa: PLC0415 - as above
-
         if not self._lag_windows:
             return np.zeros(len(end), np.bool_)
         begins = np.array([begin for begin, _ in self._lag_windows], np.int64)

@@ -7,7 +7,6 @@ entered by each user, on the load test's own event loop, just before that user s
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import contextlib
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
 Scope = Literal["user", "iteration"]
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -118,7 +118,7 @@ class Entered:
             return value
         if value not in self.values:
             needs = {name: await self.resolve(need) for name, need in value.needs.items()}
-            self.values[value] = await self._enter(value.make(**needs))
+            self.values[value] = await self._enter(value.name, value.make(**needs))
         return self.values[value]
 
     async def prepare(self, value: Any) -> None:
@@ -129,9 +129,26 @@ class Entered:
         else:
             await self.resolve(value)
 
-    async def _enter(self, made: Any) -> Any:
+    async def _enter(self, name: str, made: Any) -> Any:
         if inspect.isasyncgen(made):
-            return await self._stack.enter_async_context(contextlib.asynccontextmanager(lambda: made)())
+            value = await anext(made)
+            self._stack.push_async_callback(_leave_async, name, made)
+            return value
         if inspect.isgenerator(made):
-            return self._stack.enter_context(contextlib.contextmanager(lambda: made)())
+            value = next(made)
+            self._stack.callback(_leave, name, made)
+            return value
         return await made if inspect.isawaitable(made) else made
+
+
+# As in pytest, a fixture is left by going on after its `yield`, whatever became of the test: nothing is thrown into it.
+
+
+def _leave(name: str, fixture: Generator[Any, None, None]) -> None:
+    for _ in fixture:
+        raise RuntimeError(f"user fixture {name!r} has more than one yield")
+
+
+async def _leave_async(name: str, fixture: AsyncGenerator[Any, None]) -> None:
+    async for _ in fixture:
+        raise RuntimeError(f"user fixture {name!r} has more than one yield")

@@ -103,7 +103,7 @@ def test_an_embedded_agent_that_dies_is_said_and_ends_the_run_soon(tmp_path: Pat
         child.kill()
     output, _ = process.communicate(timeout=30)
     assert process.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "the embedded agent has died" in output
+    assert "the embedded agent died" in output
     result = json.loads((tmp_path / "results" / "load_test_report_latest.json").read_text())
     assert result["tests"][0]["verdict"] == "FAIL"
     assert result["tests"][0]["complete"] is False

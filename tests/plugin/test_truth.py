@@ -19,26 +19,3 @@ def test_percentiles_agree_with_what_the_server_spent(load_run_of: LoadRun) -> N
                     load.record("truth", float(duration))
         """
     )
-    run = load_run_of(
-        "--load-embedded=http.delay=lognormal(80ms, 0.5)",
-        "--load-ramp=500ms",
-        "--load-warmup=500ms",
-        "--load-seed=1",
-        sizes=(),
-    )
-    run.assert_outcomes(skipped=1)
-    run = load_run_of(
-        "-m",
-        "load",
-        "--load-embedded=http.delay=lognormal(80ms, 0.5)",
-        "--load-ramp=500ms",
-        "--load-warmup=500ms",
-        "--load-seed=1",
-        sizes=(),
-    )
-    run.assert_outcomes(passed=1)
-    test = load_run_of.result()["tests"][0]
-    measured, truth = test["metrics"]["GET /health"], test["metrics"]["truth"]
-    assert truth["count"] > 1_500
-    for name in ("p50_ms", "p95_ms", "p99_ms"):
-        assert abs(measured[name] - truth[name]) <= 0.02 * truth[name] + 1, name

@@ -56,20 +56,16 @@ def test_they_are_closed_when_the_body_raises_and_when_the_run_is_cut_short(load
 @user_fixture
 async def resource(load):
     opened["user"] += 1
-    try:
-        yield
-    finally:
-        await asyncio.sleep(0)
-        closed["user"] += 1
+    yield
+    await asyncio.sleep(0)
+    closed["user"] += 1
 
 @user_fixture(scope="iteration")
 async def own(resource):
     opened["iteration"] += 1
-    try:
-        yield
-    finally:
-        await asyncio.sleep(0)
-        closed["iteration"] += 1
+    yield
+    await asyncio.sleep(0)
+    closed["iteration"] += 1
 
 @pytest.mark.load(users=4, iterations=3, errors=1, negative=True)
 async def test_raises(load, own):

@@ -5,7 +5,7 @@ import pytest
 from pytest_rtmedload.dialects import Operation
 
 
-@pytest.mark.load(metric="POST /api/call", p95=150, p99=300, critical=True)
+@pytest.mark.load(metric="POST /api/call", p95=150)
 async def test_start_call(load, dialect, number_to_call):
     response = await load.http.post(
         dialect.path_of(Operation.START_CALL),

@@ -15,7 +15,7 @@ async def test_event_grid_handshake(load, dialect):
     assert response.json() == {"validationResponse": code}
 
 
-@pytest.mark.load(metric="POST /api/call/inbound", p95=150, p99=300, critical=True)
+@pytest.mark.load(metric="POST /api/call/inbound", p95=150)
 async def test_incoming_call(load, dialect, number_to_call):
     caller = f"+1555010{load.user % 10000:04d}"
     response = await load.http.post(

@@ -1,0 +1,149 @@
+"""The agent as an ASGI application: routes, times and spoils the answers of the REST API.
+
+The rule: work first, then wait for the planned moment, then answer; `Server-Timing` tells in every response what was
+drawn (`model`) and what the request really took until just before it was handed to the transport (`total`), both in
+milliseconds. No framework: routing five fixed paths costs less than a framework's middleware, and more requests fit
+on the core.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from pytest_rtmedload.dialects import Operation
+from pytest_rtmedload.embedded import truth as truth_module
+from pytest_rtmedload.embedded.latency import Fault, LatencyModel, Plan
+from pytest_rtmedload.embedded.rest import Answer, RestApi
+from pytest_rtmedload.embedded.truth import Truth
+from pytest_rtmedload.embedded.valkey import ValkeyError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from pytest_rtmedload.dialects import Dialect
+    from pytest_rtmedload.embedded.deadlines import Deadlines
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+RECEIVED: Final = "received_ns"
+TRANSPORT: Final = "transport"
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
+_INJECTED_ERROR: Final = Answer(503, {"detail": "Service Unavailable (injected by http.error_rate)"})
+_NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
+_WRONG_METHOD: Final = Answer(405, {"detail": "Method Not Allowed"})
+
+
+class Routes:
+    """Path → operation and the id in the path."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._exact = {dialect.path_of(op): op for op in Operation if op is not Operation.CALL_METRICS}
+        self._prefix, _, self._suffix = dialect.paths.call_metrics.partition("{id}")
+
+    def find(self, path: str) -> tuple[Operation | None, str]:
+        """The operation served under a path (None: nothing), and the call it names."""
+        operation = self._exact.get(path)
+        if operation is None and path.startswith(self._prefix) and path.endswith(self._suffix):
+            name = path[len(self._prefix) : len(path) - len(self._suffix)]
+            if name and "/" not in name:
+                return Operation.CALL_METRICS, name
+        return operation, ""
+
+
+class AgentApp:
+    """The ASGI callable."""
+
+    def __init__(self, routes: Routes, api: RestApi, model: LatencyModel, deadlines: Deadlines) -> None:
+        self._routes = routes
+        self._handlers = api.handlers
+        self._model = model
+        self._deadlines = deadlines
+        self._truth = Truth()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        body = await _read_body(receive)
+        received: int = scope["state"].get(RECEIVED) or time.perf_counter_ns()
+        operation, name = self._routes.find(scope["path"])
+        if operation is None:
+            await _respond(send, self._unrouted(scope["method"], scope["path"]), 0, received)
+        elif scope["method"] != operation.method:
+            allow = (b"allow", operation.method.encode())
+            await _respond(send, _WRONG_METHOD, 0, received, allow)
+        else:
+            await self._serve(operation, body, name, scope, receive, send, received)
+
+    async def _serve(
+        self, operation: Operation, body: bytes, name: str, scope: Scope, receive: Receive, send: Send, received: int
+    ) -> None:
+        plan = self._model.plan(operation, received)
+        if plan.fault is Fault.DEATH:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = await self._answer(plan, operation, body, name)
+        await self._deadlines.until(plan.due)
+        record = self._truth.operations[operation]
+        if plan.fault is Fault.CUT:
+            record.cut += 1
+            _reset_connection(scope["state"][TRANSPORT])
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        total = await _respond(send, answer, plan.drawn, received)
+        record.add(plan.drawn, total, answer.status)
+
+    async def _answer(self, plan: Plan, operation: Operation, body: bytes, name: str) -> Answer:
+        if plan.fault is not None:
+            return _INJECTED_ERROR
+        try:
+            return await self._handlers[operation](body, name)
+        except ValkeyError as error:
+            return Answer(503, {"detail": str(error)})
+
+    def _unrouted(self, method: str, path: str) -> Answer:
+        if (method, path) == ("GET", truth_module.PATH):
+            return Answer(200, self._truth.to_json())
+        if (method, path) == ("POST", truth_module.RESET_PATH):
+            self._truth.reset()
+            self._model.restart_clock()
+            return Answer(200, {"reset": True})
+        return _NOT_FOUND
+
+
+async def _read_body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+async def _respond(send: Send, answer: Answer, drawn: int, received: int, *headers: tuple[bytes, bytes]) -> int:
+    """Send an answer; returns the nanoseconds from `received` until it was handed over."""
+    content = orjson.dumps(answer.body)
+    total = time.perf_counter_ns() - received
+    timing = b"model;dur=%.3f, total;dur=%.3f" % (drawn / 1e6, total / 1e6)
+    head = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(content)),
+        (b"server-timing", timing),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": head})
+    await send({"type": "http.response.body", "body": content})
+    return total
+
+
+def _reset_connection(transport: Any) -> None:  # asyncio's or uvloop's
+    """Close so that the client sees "connection reset", which no client takes for a polite end it may retry after."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()

@@ -1,0 +1,85 @@
+"""When each answer leaves, and what goes wrong: a seeded model of the agent's behaviour.
+
+The rule: an answer leaves at *request received + drawn delay*, on an absolute schedule, so the agent's own work is
+inside the delay whenever it is the shorter of the two. Each operation and each fault draws from a stream of its own:
+what one kind of request experiences does not depend on how other traffic is interleaved with it.
+"""
+
+from __future__ import annotations
+
+import random
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_rtmedload.dialects import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_rtmedload.embedded.settings import EmbeddedSettings, Pause
+
+
+class Fault(Enum):
+    """What is done to a request instead of answering it."""
+
+    ERROR = "error"
+    CUT = "cut"
+    DEATH = "death"
+
+
+class Plan(NamedTuple):
+    """The fate of one request."""
+
+    drawn: int
+    """The delay in nanoseconds."""
+    due: int
+    """When the answer leaves, on `time.perf_counter_ns`; later than received + drawn when the agent pauses."""
+    fault: Fault | None
+
+
+class LatencyModel:
+    """Draws a plan for each request."""
+
+    def __init__(self, settings: EmbeddedSettings) -> None:
+        self._settings = settings
+        self._streams = {
+            (kind, operation): random.Random(f"{settings.seed}/{kind}/{operation}")
+            for kind in ("delay", "error", "cut")
+            for operation in Operation
+        }
+        self._requests = 0
+        self._first: int | None = None
+
+    def restart_clock(self) -> None:
+        """Count pauses from the next request. Draws go on where they are."""
+        self._first = None
+
+    def plan(self, operation: Operation, received: int) -> Plan:
+        """The fate of a request that was fully received at `received` (`time.perf_counter_ns`)."""
+        drawn = self._settings.delays[operation].draw(self._streams["delay", operation])
+        if self._first is None:
+            self._first = received
+        since_first = received - self._first
+        due = self._first + finish(since_first, drawn, self._settings.pauses)
+        return Plan(drawn, due, self._fault(operation))
+
+    def _fault(self, operation: Operation) -> Fault | None:
+        self._requests += 1
+        if self._settings.die_after is not None and self._requests > self._settings.die_after:
+            return Fault.DEATH
+        # Both are drawn for every request, so that raising one rate does not change which requests the other hits.
+        cut = self._streams["cut", operation].random() < self._settings.cut_rates[operation]
+        error = self._streams["error", operation].random() < self._settings.error_rates[operation]
+        return Fault.CUT if cut else Fault.ERROR if error else None
+
+
+def finish(begin: int, work: int, pauses: Sequence[Pause]) -> int:
+    """When work begun at `begin` is done, if nothing proceeds during the pauses (in order of their start)."""
+    due = begin + work
+    for pause in pauses:
+        end = pause.start + pause.length
+        if pause.start <= begin < end:
+            begin, due = end, end + work
+        elif begin < pause.start < due:
+            due += pause.length
+    return due

@@ -1,0 +1,228 @@
+"""The five REST operations: what a request does to the sessions, and what is answered.
+
+The rule: a handler turns a body, and the id in the path where there is one, into an `Answer`. It knows the dialect and
+the session store, and nothing about connections or time: latency and faults are added around it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from pytest_rtmedload.dialects import (
+    CALL_CONNECTED,
+    CALL_DISCONNECTED,
+    CLOUD_EVENT_ATTRIBUTES,
+    DTMF_TONE_RECEIVED,
+    INCOMING_CALL,
+    PARTICIPANTS_UPDATED,
+    VALIDATION_EVENT,
+    Dialect,
+    FixedAnswer,
+    Json,
+    Operation,
+    Replies,
+)
+from pytest_rtmedload.embedded.validation import FIELD, RequestInvalid, start_call_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pytest_rtmedload.embedded.sessions import Session, SessionStore
+
+
+class Answer(NamedTuple):
+    """A status and a JSON body."""
+
+    status: int
+    body: Json
+
+
+class RestApi:
+    """The operations of one dialect on one session store."""
+
+    def __init__(self, dialect: Dialect, sessions: SessionStore) -> None:
+        self._dialect = dialect
+        self._sessions = sessions
+        self._started = 0
+        self.handlers: dict[Operation, Callable[[bytes, str], Awaitable[Answer]]] = {
+            Operation.HEALTH: self.health,
+            Operation.START_CALL: self.start_call,
+            Operation.INBOUND: self.inbound,
+            Operation.CALLBACKS: self.callbacks,
+            Operation.CALL_METRICS: self.call_metrics,
+        }
+
+    async def health(self, _body: bytes, _name: str) -> Answer:
+        """Alive; touches no dependency, as in every version."""
+        reply: Json = {"status": "healthy", "message": "Server is running!"}
+        if self._dialect.replies is Replies.V1:
+            reply |= {
+                "version": "1.0.0",
+                "timestamp": time.time(),
+                "details": {"api_version": "v1", "service": "artagent-backend"},
+                "active_sessions": 0,
+                "session_metrics": {"connected": 0, "disconnected": 0, "active": 0, "total_connected": self._started},
+            }
+        return Answer(200, reply)
+
+    async def start_call(self, body: bytes, _name: str) -> Answer:
+        """Start an outbound call: a new session."""
+        try:
+            request = start_call_request(body, self._dialect.number_pattern)
+        except RequestInvalid as invalid:
+            return Answer(422, {"detail": invalid.errors})
+        call_id, session_id, now = await self._new_call("outbound", request)
+        reply: Json = {"message": "Call initiated", "status": "initiating", FIELD: request[FIELD], "initiated_at": now}
+        if self._dialect.replies is Replies.V1:
+            return Answer(200, {"call_id": call_id, **reply, "streaming_mode": "media", "details": {}})
+        return Answer(200, {**dict.fromkeys(self._dialect.call_id_fields, call_id), "session_id": session_id, **reply})
+
+    async def inbound(self, body: bytes, _name: str) -> Answer:
+        """Event Grid: prove the endpoint, or answer an incoming call. The first such event decides."""
+        events = _parse(body)
+        if events is _NOT_JSON:
+            return _fixed(self._dialect.inbound_not_json)
+        if not isinstance(events, list):
+            return _fixed(self._dialect.inbound_not_array)
+        for event in events:
+            kind, data = _kind_and_data(event)
+            if kind == VALIDATION_EVENT:
+                code = data.get("validationCode")
+                return Answer(200, {"validationResponse": code}) if code else _fixed(self._dialect.inbound_without_code)
+            if kind == INCOMING_CALL:
+                return await self._answer_call(data)
+        return _fixed(self._dialect.inbound_other)
+
+    async def callbacks(self, body: bytes, _name: str) -> Answer:
+        """CloudEvents about calls: look each call up and write what happened."""
+        events = _parse(body)
+        if events is _NOT_JSON:
+            return _fixed(self._dialect.callbacks_not_json)
+        malformed = self._dialect.callbacks_malformed
+        if malformed is not None and not _are_cloud_events(events):
+            return _fixed(malformed)
+        by_call: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        items = events if isinstance(events, list) else [events]
+        for event in items:
+            kind, data = _kind_and_data(event)
+            by_call[str(data.get("callConnectionId") or "")].append((kind, data))
+        named = [call_id for call_id in by_call if call_id]
+        for call_id in named:
+            await self._record(call_id, by_call[call_id])
+        if self._dialect.replies is Replies.BRIEF:
+            return Answer(200, {"status": "callback received"})
+        counts = {"status": "success", "processed_events": len(items), "failed_events": 0}
+        return Answer(
+            200, {**counts, "call_connection_id": named[-1] if named else None, "processing_system": "events_v1"}
+        )
+
+    async def call_metrics(self, _body: bytes, name: str) -> Answer:
+        """What is known about a call."""
+        session = await self._sessions.load(name)
+        if session is None:
+            unknown = self._dialect.metrics_unknown_call
+            return Answer(unknown.status, {unknown.field: unknown.text.replace("{id}", name)})
+        return Answer(200, _metrics(session))
+
+    async def _new_call(self, direction: str, memory: Json) -> tuple[str, str, str]:
+        call_id, session_id, now = str(uuid.uuid4()), str(uuid.uuid4()), _now()
+        fields = {"status": "initiating", "direction": direction, "start_time": now, "events": "0"}
+        await self._sessions.create(call_id, session_id, fields, memory)
+        self._started += 1
+        return call_id, session_id, now
+
+    async def _answer_call(self, data: Json) -> Answer:
+        if not data.get("incomingCallContext"):
+            return _fixed(self._dialect.inbound_without_context)
+        caller = data.get("from")
+        number = str(caller.get("rawId", "")).removeprefix("4:") if isinstance(caller, dict) else ""
+        call_id, session_id, now = await self._new_call("inbound", {"caller_id": number})
+        reply: Json = {"status": "call answered", **dict.fromkeys(self._dialect.inbound_call_id_fields, call_id)}
+        if self._dialect.replies is Replies.V1:
+            return Answer(200, {**reply, "caller_id": number, "answered_at": now, "recording_enabled": False})
+        return Answer(200, {**reply, "session_id": session_id})
+
+    async def _record(self, call_id: str, events: list[tuple[str, Json]]) -> None:
+        session_id = await self._sessions.session_of(call_id)
+        if session_id is None:  # events of a call nobody started are taken, and do nothing
+            return
+        fields: dict[str, str] = {}
+        tones: list[str] = []
+        for kind, data in events:
+            match kind:
+                case _ if kind == CALL_CONNECTED:
+                    fields |= {"status": "connected", "connected_at": _now()}
+                case _ if kind == CALL_DISCONNECTED:
+                    fields |= {"status": "completed", "end_time": _now()}
+                case _ if kind == PARTICIPANTS_UPDATED:
+                    fields["participants"] = orjson.dumps(data.get("participants", [])).decode()
+                case _ if kind == DTMF_TONE_RECEIVED:
+                    tones.append(str(data.get("tone", "")))
+        await self._sessions.update(call_id, session_id, fields, tones, len(events))
+
+
+_NOT_JSON = object()
+
+
+def _parse(body: bytes) -> Any:  # any JSON, or _NOT_JSON
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _NOT_JSON
+
+
+def _fixed(answer: FixedAnswer) -> Answer:
+    return Answer(answer.status, answer.body)
+
+
+def _kind_and_data(event: object) -> tuple[str, Json]:
+    """Event Grid says `eventType`, CloudEvents say `type`; what is no event has neither."""
+    if not isinstance(event, dict):
+        return "", {}
+    data = event.get("data")
+    return str(event.get("eventType") or event.get("type") or ""), data if isinstance(data, dict) else {}
+
+
+def _are_cloud_events(events: object) -> bool:
+    return isinstance(events, list) and all(
+        isinstance(event, dict) and all(event.get(name) for name in CLOUD_EVENT_ATTRIBUTES) for event in events
+    )
+
+
+def _metrics(session: Session) -> Json:
+    """The body of `/api/v1/metrics/session/{id}`; a call without media has no turns and no stages."""
+    fields = session.fields
+    start, end = fields.get("start_time"), fields.get("end_time")
+    return {
+        "session_id": session.session_id,
+        "call_connection_id": fields.get("call_connection_id"),
+        "transport_type": "ACS",
+        "status": fields.get("status", "unknown"),
+        "turn_count": 0,
+        "turns": [],
+        "latency_summary": {},
+        "latency_breakdown": [],
+        "token_usage": {"input_tokens": 0, "output_tokens": 0},
+        "insights": [],
+        "error_count": 0,
+        "event_count": int(fields.get("events", "0")),
+        "dtmf": session.tones,
+        "start_time": start,
+        "end_time": end,
+        "session_duration_ms": _milliseconds_between(start, end) if start else None,
+    }
+
+
+def _milliseconds_between(start: str, end: str | None) -> float:
+    until = datetime.fromisoformat(end) if end else datetime.now(UTC)
+    return (until - datetime.fromisoformat(start)).total_seconds() * 1000
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
