@@ -135,6 +135,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     item.obj = _fanned_out(item, original)
     try:
         return (yield)
+    except KeyboardInterrupt:
+        run_of(item.config).ignore_interrupts()
+        raise
     finally:
         item.obj = original
 

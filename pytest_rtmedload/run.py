@@ -32,7 +32,7 @@ from pytest_rtmedload.watch import Watch
 from pytest_rtmedload.workload.user_fixture import Entered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
@@ -78,6 +78,7 @@ class Run:
         self._result: RunResult | None = None
         self._written: Written | None = None
         self._criteria_logged = False
+        self._on_interrupt: Any = None  # what SIGINT did before it was ignored
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
@@ -112,8 +113,21 @@ class Run:
 
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
-        with _deaf_to_interrupts():
+        self.ignore_interrupts()
+        try:
             self._finish(session, exitstatus)
+        finally:
+            self._hear_interrupts()
+
+    def ignore_interrupts(self) -> None:
+        """From here to the last report: a second Ctrl-C must not cost the result that the first one left."""
+        if self._on_interrupt is None and threading.current_thread() is threading.main_thread():
+            self._on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _hear_interrupts(self) -> None:
+        if self._on_interrupt is not None:
+            signal.signal(signal.SIGINT, self._on_interrupt)
+            self._on_interrupt = None
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         self._coordinator.finish()
@@ -144,6 +158,7 @@ class Run:
 
     def close(self) -> None:
         """End what is still running, whatever happened before."""
+        self._hear_interrupts()
         self._agents.stop()
 
 
@@ -173,19 +188,6 @@ def _present(result: TestResult) -> dict[str, Any]:
         "text": junit.failure_text(result),
         "properties": junit.properties(result),
     }
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A second Ctrl-C must not cost the result that the first one left: writing it takes a second."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _refuse(reason: str, *, skip: bool) -> NoReturn:

@@ -11,6 +11,9 @@ import orjson  # noqa: F401
 import pyreqwest.client  # noqa: F401
 import pytest
 
+import pytest_rtmedload.clients.http  # noqa: F401
+import pytest_rtmedload.embedded.launcher  # noqa: F401
+import pytest_rtmedload.report.html  # noqa: F401
 import pytest_rtmedload.run  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
 
 SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")
@@ -26,7 +29,7 @@ class LoadRun:
             """
             [pytest]
             asyncio_default_fixture_loop_scope = function
-            addopts = -p asyncio -p rtmedload -p no:cacheprovider
+            addopts = -p pytest_asyncio.plugin -p rtmedload -p no:cacheprovider
             """
         )
 

@@ -36,12 +36,17 @@ def test_a_wrong_entry_says_what_is_right(text: str, complaint: str) -> None:
 def test_the_table_overrides_what_the_marker_states() -> None:
     stated = (Target("GET /a", "p95", 150.0), Target("", "errors", 0.05, default=True))
     table = [parse_target("GET /a:p95=10"), parse_target("errors=0.5")]
-    assert set(override(stated, table, ["iteration", "GET /a"])) == {Target("GET /a", "p95", 10.0), Target("", "errors", 0.5)}
+    assert set(override(stated, table, ["iteration", "GET /a"])) == {
+        Target("GET /a", "p95", 10.0),
+        Target("", "errors", 0.5),
+    }
 
 
 def test_the_strongest_entry_comes_last() -> None:
     stated = (Target("GET /a", "p95", 150.0),)
-    assert override(stated, [parse_target("GET /a:p95=1"), parse_target("GET /a:p95=2")], []) == (Target("GET /a", "p95", 2.0),)
+    assert override(stated, [parse_target("GET /a:p95=1"), parse_target("GET /a:p95=2")], []) == (
+        Target("GET /a", "p95", 2.0),
+    )
 
 
 def test_the_table_adds_limits_on_what_was_recorded_and_on_nothing_else() -> None:

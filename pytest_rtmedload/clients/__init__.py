@@ -1,0 +1,1 @@
+"""Measured clients: what a test body talks to the agent with."""

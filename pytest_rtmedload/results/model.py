@@ -179,6 +179,8 @@ class TestResult:
     """Phase → its begin and end in seconds since the start line."""
     iterations: int
     failed: int
+    failed_alone: int
+    """Of `failed`: iterations in which every operation succeeded, and an assertion or check of the body did not."""
     censored: int
     rate: float | None
     """Iterations per second of the measured phase, ok and failed."""

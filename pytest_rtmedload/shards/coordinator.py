@@ -22,7 +22,7 @@ from pytest_rtmedload.workload.conductors import conductor_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.shards.link import Link, Message
     from pytest_rtmedload.workload.spec import LoadSpec

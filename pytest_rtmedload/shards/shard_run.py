@@ -18,7 +18,7 @@ from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.shards.link import Message
     from pytest_rtmedload.workload.conductors import Command
     from pytest_rtmedload.workload.spec import LoadSpec

@@ -27,7 +27,7 @@ from pytest_rtmedload.shards.shard_run import Judged, LoadTest, ShardRun
 from pytest_rtmedload.workload.user import NeedsAgent
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.options import LoadConfig
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.shards.link import Link, Message
 
 LOST_S: Final = 60.0

@@ -53,6 +53,7 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         phases={str(phase): span for phase, span in plan.phases.items()},
         iterations=finished + censored,
         failed=failed,
+        failed_alone=measured.count(ITERATION, Outcome.FAILED),
         censored=censored,
         rate=measured.rate(finished),
         saturated=plan.saturated,
@@ -90,7 +91,7 @@ def _verdict(
     ranked = [
         (Verdict.FAIL, [plan.fatal] if plan.fatal is not None else []),
         (Verdict.FAIL, [target.text for target in wrong]),
-        (Verdict.INVALID, [*plan.invalid, *generator.reasons]),
+        (Verdict.INVALID, [*plan.invalid, *(generator.reasons if plan.evidence is not Evidence.NONE else [])]),
         (Verdict.FAIL, [target.text for target in missed if target not in wrong]),
         (undecided, nothing),
         (Verdict.INCONCLUSIVE, [target.text for target in open_]),

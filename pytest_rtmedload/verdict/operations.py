@@ -25,11 +25,18 @@ class Operations(NamedTuple):
 
 
 def total(tests: Iterable[TestResult]) -> Operations:
-    """All operations of some tests; of a test that measured nothing else, its iterations."""
+    """All operations of some tests; of a test that measured nothing else, its iterations.
+
+    An iteration that failed although its operations succeeded counts as one more operation that failed: an agent that
+    answers 200 and talks nonsense does not succeed.
+    """
     found = Operations()
     for test in tests:
-        metrics = {name: metric for name, metric in test.metrics.items() if name != ITERATION} or test.metrics
-        found = _sum(found, of_metrics(metrics.values()))
+        operations = [metric for name, metric in test.metrics.items() if name != ITERATION]
+        if operations:
+            found = _sum(_sum(found, of_metrics(operations)), Operations(test.failed_alone, test.failed_alone))
+        else:
+            found = _sum(found, of_metrics(test.metrics.values()))
     return found
 
 

@@ -255,7 +255,7 @@ class FanOut:
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - as in a body
-            user.add(ITERATION, start, time.perf_counter_ns(), self._failed(error))
+            user.add(ITERATION, start, time.perf_counter_ns(), self._failed(user, error))
 
     async def _measured(self, running: _Running, arguments: dict[str, Any]) -> None:
         """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
@@ -276,7 +276,7 @@ class FanOut:
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - a body's exception fails its iteration, nothing else
-            outcome = self._failed(error)
+            outcome = self._failed(user, error)
         finally:
             running.started_ns = 0
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
@@ -291,11 +291,11 @@ class FanOut:
             self._recorder.error(f"{ITERATION}: still running at the end of the test, cut off")
         return Outcome.CENSORED
 
-    def _failed(self, error: Exception) -> Outcome:
+    def _failed(self, user: VirtualUser, error: Exception) -> Outcome:
         if getattr(error, "counted", False):
             return Outcome.ABORTED
         self._recorder.error(describe(error), excerpt(error))
-        return Outcome.FAILED
+        return Outcome.ABORTED if user.failed_operations else Outcome.FAILED
 
     def _user_failed(self, what: str, error: BaseException) -> None:
         message = f"virtual user failed to {what}: {describe(error)}"

@@ -77,6 +77,24 @@ def test_errors_above_the_limit_fail_however_fast_they_are(load_run_of: LoadRun)
     load_run_of().assert_outcomes(failed=1)  # negative tests stay out of the criteria
 
 
+def test_wrong_answers_to_successful_requests_lower_the_success_rate(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load(iterations=10, errors=1)
+        async def test_nonsense(load):
+            with load.measure("request"):
+                pass
+            assert load.iteration % 2, "nonsense"
+        """
+    )
+    load_run_of()
+    result = load_run_of.result()
+    assert result["tests"][0]["failed_alone"] == 15
+    assert result["summary"]["success_rate"] == pytest.approx(100 * 30 / 45)
+
+
 def test_soft_checks_fail_the_iteration_when_it_ends(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

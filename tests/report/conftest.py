@@ -152,6 +152,7 @@ def make_test(nodeid: str = "tests/load/api/test_health.py::test_health", **chan
         phases={"ramp": (0.0, 2.0), "warmup": (2.0, 4.0), "measure": (4.0, 20.0)},
         iterations=1200,
         failed=0,
+        failed_alone=0,
         censored=0,
         rate=312.4,
         saturated=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence, Target

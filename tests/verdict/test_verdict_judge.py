@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import TestResult, Verdict

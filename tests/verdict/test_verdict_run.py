@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import CriterionResult, TestResult, Verdict
 from pytest_rtmedload.results.plan import Evidence

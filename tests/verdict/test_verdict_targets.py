@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import Kind, TargetResult, Verdict
 from pytest_rtmedload.results.plan import Evidence, Target

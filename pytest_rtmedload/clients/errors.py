@@ -1,0 +1,74 @@
+"""What a measured HTTP client raises: httpx's names, and whether the failure is in the samples already.
+
+Everything that is raised after a request was handed to the network is a measured operation: `counted` is true and
+nobody counts it a second time. No message carries credentials, a query string or a header's value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.clients.response import Request, Response
+
+
+class InvalidURL(ValueError):  # noqa: N818 - httpx's name
+    """A URL that cannot be asked: nothing was sent or measured."""
+
+
+class HTTPError(Exception):
+    """Base of all that goes wrong with a request."""
+
+    counted = False
+    """Whether the failure is a sample already."""
+
+    def __init__(self, message: str, *, request: Request) -> None:
+        super().__init__(message)
+        self.request = request
+        """What was asked."""
+
+
+class RequestError(HTTPError):
+    """There is no whole answer."""
+
+
+class UnsupportedProtocol(RequestError):  # noqa: N818 - httpx's name
+    """A URL that is neither http nor https: nothing was sent or measured."""
+
+
+class DecodingError(RequestError):
+    """The answer's body is not what its Content-Encoding says."""
+
+    counted = True
+
+
+class TransportError(RequestError):
+    """The connection failed, broke or stayed silent."""
+
+    counted = True
+
+
+class ConnectError(TransportError):
+    """No connection: refused, host unknown, certificate rejected."""
+
+
+class ReadError(TransportError):
+    """The connection ended before the answer did."""
+
+
+class RemoteProtocolError(TransportError):
+    """The answer is not HTTP."""
+
+
+class TimeoutException(TransportError):  # noqa: N818 - httpx's name
+    """No whole answer within the limit: a censored sample."""
+
+
+class HTTPStatusError(HTTPError):
+    """Raised by `Response.raise_for_status`; `counted` when the status made the operation a failed one."""
+
+    def __init__(self, message: str, *, request: Request, response: Response, counted: bool) -> None:
+        super().__init__(message, request=request)
+        self.response = response
+        """The answer with that status."""
+        self.counted = counted

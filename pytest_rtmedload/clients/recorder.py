@@ -1,0 +1,15 @@
+"""What a measured client needs from whoever keeps its samples; it knows nothing else of the tool."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Recorder(Protocol):
+    """Keeps samples and errors: a virtual user, or a list in a test."""
+
+    def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = "ok") -> None:
+        """Keep one operation, by its start and end on `time.perf_counter_ns`."""
+
+    def error(self, message: str, example: str = "") -> None:
+        """Count an error under its message, with an example of what was seen."""

@@ -1,0 +1,212 @@
+"""An answer that is already here: the body was read before the sample ended, so nothing below waits.
+
+Text, JSON and headers are decoded when asked for; most load tests look at the status alone.
+"""
+
+from __future__ import annotations
+
+import json as stdlib_json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pytest_rtmedload.clients.errors import HTTPStatusError
+from pytest_rtmedload.clients.urls import shown, without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyreqwest.http import Url
+    from pyreqwest.response import Response as Raw
+
+_CLASSES = {1: "Informational response", 3: "Redirect response", 4: "Client error", 5: "Server error"}
+_EXAMPLE_SHOWN = 500
+_EXAMPLE_READ = 4_000  # more is redacted than shown: a secret that is cut in half is not recognised
+_CHARSET = re.compile(r";\s*charset=[\"']?([^\s;\"']+)", re.IGNORECASE)
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked."""
+
+    method: str
+    url: str
+    """Without credentials."""
+
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer: names in any case, repeated ones joined by a comma, as httpx has them.
+
+    A value that is not ASCII reads as U+FFFD: the HTTP library below does not hand it out.
+    """
+
+    def __init__(self, raw: Raw) -> None:
+        self._pairs: list[tuple[str, str]] = []
+        for name in dict.fromkeys(raw.headers):
+            try:
+                self._pairs += ((name, value) for value in raw.headers.getall(name))
+            except ValueError:
+                self._pairs.append((name, _UNREADABLE))
+
+    def __getitem__(self, name: str) -> str:
+        values = self.get_list(name)
+        if not values:
+            raise KeyError(name)
+        return ", ".join(values)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.get_list(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for name, _ in self._pairs))
+
+    def __len__(self) -> int:
+        return len({name for name, _ in self._pairs})
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(self)}>"  # names only: values may be secret
+
+    def get_list(self, name: str) -> list[str]:
+        """All values of a header, in order; empty when there is none."""
+        lower = name.lower()
+        return [value for key, value in self._pairs if key == lower]
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """All headers, repeated ones repeated."""
+        return list(self._pairs)
+
+
+class Response:
+    """An answer with its whole body, under httpx's names."""
+
+    def __init__(self, raw: Raw, status: int, method: str, url: Url, took_ns: int, *, counted: bool) -> None:
+        self.status_code = status
+        self._raw = raw
+        self._method = method
+        self._url = url
+        self._took_ns = took_ns
+        self._counted = counted
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Service time: request handed over → body read."""
+        return timedelta(microseconds=self._took_ns / 1000)
+
+    @property
+    def url(self) -> str:
+        """What was asked, query included, without credentials."""
+        return without_credentials(self._url)
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return Request(self._method, self.url)
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers."""
+        return Headers(self._raw)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The body, decompressed."""
+        return body_of(self._raw)
+
+    @property
+    def encoding(self) -> str:
+        """The charset of the Content-Type, else UTF-8."""
+        named = _CHARSET.search(self.headers.get("content-type", ""))
+        return named[1] if named else "utf-8"
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text; what cannot be decoded is replaced."""
+        try:
+            return self.content.decode(self.encoding, errors="replace")
+        except LookupError:  # a charset that Python does not know
+            return self.content.decode(errors="replace")
+
+    def json(self, **options: Any) -> Any:
+        """The body parsed as JSON.
+
+        Args:
+            options: for `json.loads`; without any the faster orjson parses.
+
+        Raises:
+            json.JSONDecodeError: this is not JSON.
+        """
+        return stdlib_json.loads(self.content, **options) if options else orjson.loads(self.content)
+
+    @property
+    def reason_phrase(self) -> str:
+        """The standard phrase of the status, empty for unknown ones; what the server wrote is not kept."""
+        try:
+            return HTTPStatus(self.status_code).phrase
+        except ValueError:
+            return ""
+
+    @property
+    def http_version(self) -> str:
+        """Such as `HTTP/1.1`."""
+        return self._raw.version
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status_code < 300
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether the status is 3xx; redirects are not followed."""
+        return 300 <= self.status_code < 400
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is 4xx or 5xx."""
+        return 400 <= self.status_code < 600
+
+    def raise_for_status(self) -> Response:
+        """Raise unless the status is 2xx.
+
+        Returns:
+            This answer.
+
+        Raises:
+            HTTPStatusError: it is not.
+        """
+        if self.is_success:
+            return self
+        kind = _CLASSES.get(self.status_code // 100, "Unknown status")
+        status = f"{self.status_code} {self.reason_phrase}".strip()
+        message = f"{kind} '{status}' for url '{shown(self._url)}'"
+        raise HTTPStatusError(message, request=self.request, response=self, counted=self._counted)
+
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code} {self.reason_phrase}]>"
+
+
+def example_of(raw: Raw, redact: Callable[[str], str]) -> str:
+    """The beginning of an answer, for a report."""
+    text = body_of(raw)[:_EXAMPLE_READ].decode(errors="replace")
+    return redact(text)[:_EXAMPLE_SHOWN]
+
+
+def body_of(raw: Raw) -> bytes:
+    """The body of an answer that was read to its end before.
+
+    pyreqwest hands it out through a coroutine that has nothing left to wait for: it ends at its first step.
+    """
+    reading = raw.bytes()
+    try:
+        reading.send(None)
+    except StopIteration as done:
+        return bytes(done.value)
+    reading.close()
+    raise RuntimeError("the body was not read yet")
