@@ -163,12 +163,22 @@ class Coordinator:
         test.elapsed = max(test.elapsed, content["elapsed"])
         if any(key.outcome == Outcome.OK for key in delta.series) or not delta.series:
             test.last_success = test.elapsed
-        elif test.elapsed - test.last_success >= HOPELESS_S and test.interrupted is None:
-            test.interrupted = f"stopped early: nothing succeeded for {HOPELESS_S:g} s"
-            for member in sorted(test.shards):
-                self._send(member, "stop", reason=test.interrupted)
+        elif test.interrupted is None:
+            self._stop_if_hopeless(test)
         phase = self._phase(test, test.elapsed)
         self._observer.progressed(test.spec, phase, test.elapsed, content["users"], delta)
+
+    def _stop_if_hopeless(self, test: Progress) -> None:
+        """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
+        try:
+            self._agents.known()
+        except AgentUnavailable as error:
+            test.interrupted = f"stopped early: {error}"
+        if test.elapsed - test.last_success >= HOPELESS_S:
+            test.interrupted = test.interrupted or f"stopped early: nothing succeeded for {HOPELESS_S:g} s"
+        if test.interrupted is not None:
+            for member in sorted(test.shards):
+                self._send(member, "stop", reason=test.interrupted)
 
     def _on_done(self, shard: int, content: dict[str, Any]) -> None:
         test = self._tests[content["nodeid"]]

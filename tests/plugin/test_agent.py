@@ -74,6 +74,7 @@ def test_a_named_agent_gets_the_headers_and_reports_do_not(
     result = load_run_of(f"--host={url}", "--load-header", "Authorization: Bearer s3cr3t-token")
     result.assert_outcomes(passed=1)
     path, headers = server.seen[-1]  # type: ignore[attr-defined]
+    headers = {name.lower(): value for name, value in headers.items()}
     assert (path, headers["authorization"]) == ("/health", "Bearer s3cr3t-token")
     written = [file.read_text() for file in (load_run_of.pytester.path / "results").iterdir()]
     assert len(written) == 10
