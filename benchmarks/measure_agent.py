@@ -4,8 +4,6 @@ Requests per second depend on who else uses the machine, and on this client, whi
 the agent's processor time* do not.
 """
 
-# ruff: noqa: T201
-
 from __future__ import annotations
 
 import asyncio

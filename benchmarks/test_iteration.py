@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.measure.recorder import Recorder
-from pytest_rtmedload.results.recording import ITERATION, Phase
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Phase
 from pytest_rtmedload.workload.fan_out import LOAD, FanOut
 from pytest_rtmedload.workload.spec import LoadSpec
 from pytest_rtmedload.workload.user import Surroundings
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 USERS, ITERATIONS = 5, 4_000
 
 
-async def empty(load: Any) -> None:  # noqa: ARG001 - what a body asks for
+async def empty(load: Any) -> None:
     pass
 
 

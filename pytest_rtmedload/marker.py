@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Target
-from pytest_rtmedload.results.recording import ITERATION
 from pytest_rtmedload.suites import CUSTOM_GROUP, GROUPS, SUITES
 from pytest_rtmedload.targets import from_mapping, make_target
 from pytest_rtmedload.workload.conductors import SHAPES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, VALUE_LIMITS, Target
-from pytest_rtmedload.results.recording import ITERATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

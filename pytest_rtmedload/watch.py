@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_rtmedload.report.live import LiveLine, Progress
 from pytest_rtmedload.results.histogram import Histogram
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Outcome
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.recording import Recording

@@ -11,9 +11,9 @@ import orjson  # noqa: F401
 import pyreqwest.client  # noqa: F401
 import pytest
 
-import pytest_rtmedload.clients.http  # noqa: F401
-import pytest_rtmedload.embedded.launcher  # noqa: F401
-import pytest_rtmedload.report.html  # noqa: F401
+import pytest_rtmedload.clients.http
+import pytest_rtmedload.embedded.launcher
+import pytest_rtmedload.report.html
 import pytest_rtmedload.run  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
 
 SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")

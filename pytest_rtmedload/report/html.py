@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pytest_rtmedload.report import formats, story, svg
 from pytest_rtmedload.report.csv_report import metric_rate
 from pytest_rtmedload.results.model import Verdict
-from pytest_rtmedload.results.recording import ITERATION
+from pytest_rtmedload.results.names import ITERATION
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import MetricResult, RunResult, TestResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pytest_rtmedload.results.recording import ITERATION
+from pytest_rtmedload.results.names import ITERATION
 
 PERCENTILES: dict[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """Names of percentiles in markers, options and results, and their fractions."""

@@ -12,12 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_rtmedload.results.histogram import Histogram
+from pytest_rtmedload.results.names import ITERATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ITERATION = "iteration"
-"""Metric of one run of a test body by one user, think time taken out."""
 
 MAX_ERROR_GROUPS = 50
 """Distinct messages kept per test; the rest are counted together, so that a storm cannot fill the memory."""

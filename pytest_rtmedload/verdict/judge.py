@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.model import ErrorResult, Kind, TestResult, ValueResult, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.health import judge_generator
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline

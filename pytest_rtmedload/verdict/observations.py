@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.model import Kind
-from pytest_rtmedload.results.recording import ITERATION, Outcome, ValueStats
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Outcome, ValueStats
 from pytest_rtmedload.verdict.findings import observed, result
 from pytest_rtmedload.verdict.wording import Comparison
 

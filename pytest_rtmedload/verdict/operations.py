@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_rtmedload.results.recording import ITERATION
+from pytest_rtmedload.results.names import ITERATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

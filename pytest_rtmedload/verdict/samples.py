@@ -15,8 +15,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_rtmedload.results.histogram import Histogram, rank_of
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES
-from pytest_rtmedload.results.recording import ITERATION, Clock, Outcome, Phase
+from pytest_rtmedload.results.recording import Clock, Outcome, Phase
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS, ShareRule, effective_size
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict import wording
 from pytest_rtmedload.verdict.evidence import ShareRule, lower_bound, upper_bound
 from pytest_rtmedload.verdict.findings import Finding, inferred, observed, result

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, VALUE_LIMITS, Evidence
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict import wording
 from pytest_rtmedload.verdict.findings import without_samples
 from pytest_rtmedload.verdict.latency import judge_maximum, judge_percentile

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.workload.user import ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
 from pytest_rtmedload.workload.user_fixture import Entered, Recipe
 

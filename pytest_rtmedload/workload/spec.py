@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Target
-from pytest_rtmedload.results.recording import ITERATION
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 """Longest wait for one operation and for one iteration, unless the marker says otherwise."""

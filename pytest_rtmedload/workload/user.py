@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_rtmedload.clients.http import HttpClient
-    from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.config import LoadConfig
+    from pytest_rtmedload.measure.recorder import Recorder
 
 
 class NeedsAgent(BaseException):

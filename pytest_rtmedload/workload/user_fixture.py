@@ -16,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 Scope = Literal["user", "iteration"]
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -144,11 +144,11 @@ class Entered:
 # As in pytest, a fixture is left by going on after its `yield`, whatever became of the test: nothing is thrown into it.
 
 
-def _leave(name: str, fixture: Generator[Any, None, None]) -> None:
+def _leave(name: str, fixture: Iterator[Any]) -> None:
     for _ in fixture:
         raise RuntimeError(f"user fixture {name!r} has more than one yield")
 
 
-async def _leave_async(name: str, fixture: AsyncGenerator[Any, None]) -> None:
+async def _leave_async(name: str, fixture: AsyncIterator[Any]) -> None:
     async for _ in fixture:
         raise RuntimeError(f"user fixture {name!r} has more than one yield")

@@ -31,6 +31,13 @@ async def test_long(load, resource):
     {body}
     pathlib.Path("begun").touch()
 """
+ONE_REQUEST = """
+import pytest
+
+@pytest.mark.load(iterations=1)
+async def test_it(load):
+    await load.http.get("/health")
+"""
 ARGUMENTS = ("-m", "load", "-p", "no:cacheprovider", "-p", "no:valkey", "--load-ramp=0", "--load-warmup=0")
 
 
@@ -46,7 +53,7 @@ def begin(path: Path, body: str, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: (path / "begun").exists(), process)
+    wait_for((path / "begun").exists, process)
     return process
 
 
@@ -94,7 +101,7 @@ def test_killing_pytest_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    gone, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
 
 
@@ -132,9 +139,7 @@ def test_a_named_agent_that_does_not_answer_is_one_error(load_run_of: LoadRun) -
 
 
 def test_an_unknown_host_is_one_error(load_run_of: LoadRun) -> None:
-    load_run_of.file(
-        test_it="import pytest\n\n@pytest.mark.load(iterations=1)\nasync def test_it(load):\n    await load.http.get('/')\n"
-    )
+    load_run_of.file(test_it=ONE_REQUEST)
     result = load_run_of("--load-host=http://no-such-host.invalid")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*no-such-host.invalid does not answer: the host name is not known*"])
@@ -143,9 +148,7 @@ def test_an_unknown_host_is_one_error(load_run_of: LoadRun) -> None:
 def test_a_port_that_is_taken_is_one_line(load_run_of: LoadRun) -> None:
     import socket
 
-    load_run_of.file(
-        test_it="import pytest\n\n@pytest.mark.load(iterations=1)\nasync def test_it(load):\n    await load.http.get('/health')\n"
-    )
+    load_run_of.file(test_it=ONE_REQUEST)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = load_run_of(f"--load-embedded=port={port}")
@@ -154,9 +157,7 @@ def test_a_port_that_is_taken_is_one_line(load_run_of: LoadRun) -> None:
 
 
 def test_a_wrong_setting_of_the_embedded_agent_is_one_line(load_run_of: LoadRun) -> None:
-    load_run_of.file(
-        test_it="import pytest\n\n@pytest.mark.load(iterations=1)\nasync def test_it(load):\n    await load.http.get('/health')\n"
-    )
+    load_run_of.file(test_it=ONE_REQUEST)
     result = load_run_of("--load-embedded=http.dely=3ms")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*http.dely*http.delay*"])

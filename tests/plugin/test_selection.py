@@ -63,7 +63,12 @@ def test_a_test_that_asks_for_load_has_the_marker(load_run_of: LoadRun) -> None:
 
 @pytest.mark.parametrize(
     "plugins",
-    [(), ("-o", "asyncio_mode=auto"), ("-p", "no:pytest_asyncio.plugin"), ("-o", "asyncio_default_test_loop_scope=session")],
+    [
+        (),
+        ("-o", "asyncio_mode=auto"),
+        ("-p", "no:pytest_asyncio.plugin"),
+        ("-o", "asyncio_default_test_loop_scope=session"),
+    ],
     ids=["strict", "auto", "no asyncio", "session loop"],
 )
 def test_every_async_set_up_fans_out(load_run_of: LoadRun, plugins: tuple[str, ...]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence, Target
 from pytest_rtmedload.results.recording import Health, Outcome
 from pytest_rtmedload.verdict.health import lag_limit_ns, little_mismatch
 from pytest_rtmedload.verdict.judge import judge
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import TestResult, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.results.recording import ITERATION, Outcome, Phase, Recording, ValueStats
+from pytest_rtmedload.results.recording import Outcome, Phase, Recording, ValueStats
 from pytest_rtmedload.verdict.judge import judge
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 GOOD = Builder().add(HEALTH, [10] * 400).add(ITERATION, [12] * 400).recording
 SLOW = Builder().add(HEALTH, [400] * 400).add(ITERATION, [12] * 400).recording

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import CriterionResult, TestResult, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.results.recording import ITERATION, Outcome
+from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict.judge import judge
 from pytest_rtmedload.verdict.run import fails_run, summarise
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 
 def result(built: Builder, *targets: Any, **changes: Any) -> TestResult:

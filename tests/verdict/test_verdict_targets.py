@@ -7,13 +7,14 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 from pytest_rtmedload.results.model import Kind, TargetResult, Verdict
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Target
-from pytest_rtmedload.results.recording import ITERATION, Clock, Outcome, Phase, Recording, ValueStats
+from pytest_rtmedload.results.recording import Clock, Outcome, Phase, Recording, ValueStats
 from pytest_rtmedload.verdict.samples import Measured
 from pytest_rtmedload.verdict.targets import judge_target
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 
 def judged(target: Target, built: Builder | Recording, **changes: object) -> TargetResult:
