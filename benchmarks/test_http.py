@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SERVERS = Path(__file__).parent / "servers"
 ROUNDS = 9
-REQUESTS = {"ours": 4_000, "bare": 4_000, "httpx2": 500}
+REQUESTS = {"ours": 4_000, "bare": 4_000, "unprepared": 4_000, "httpx2": 500}
 MUST_REACH = 8
 
 
@@ -95,7 +95,7 @@ def test_requests_per_second(benchmark: BenchmarkFixture, method: str, loop: str
             client.round(method, 200)  # connections, imports
 
         def others() -> None:
-            for name in ("httpx2", "bare"):
+            for name in ("httpx2", "bare", "unprepared"):
                 costs[name].append(clients[name].round(method, REQUESTS[name]))
 
         def ours() -> None:
@@ -107,7 +107,7 @@ def test_requests_per_second(benchmark: BenchmarkFixture, method: str, loop: str
     print(f"\n{method} on {loop}: {ratio:.1f} times httpx2 (must reach: {MUST_REACH})")
     for name, rounds in costs.items():
         rate, cpu = (median(values) for values in zip(*rounds, strict=True))
-        print(f"  {name:7s} {rate:7.0f} requests/s   {cpu:6.1f} µs of processor a request")
+        print(f"  {name:10s} {rate:7.0f} requests/s   {cpu:6.1f} µs of processor a request")
     assert ratio >= MUST_REACH
 
 

@@ -20,8 +20,8 @@ from pytest_rtmedload.report.secrets import redact
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.suites import DEFAULT_SUITE, Suite, suite_named
 from pytest_rtmedload.targets import parse_target
-from pytest_rtmedload.workload.conductors import SHAPES
-from pytest_rtmedload.workload.durations import seconds
+from pytest_rtmedload.workload.durations import per_second, seconds
+from pytest_rtmedload.workload.shapes import parse_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,12 +113,6 @@ def _evidence(text: str) -> Evidence:
         raise ValueError(f"{text!r} is not one of {', '.join(Evidence)}") from None
 
 
-def _shape(text: str) -> str:
-    if text not in SHAPES:
-        raise ValueError(f"{text!r} is not a shape: choose one of {', '.join(SHAPES)}")
-    return text
-
-
 def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")) or len(text.split("//", 1)[1].strip("/")) == 0:
         raise ValueError(f"{text!r} is not a URL: write it as http://host:port or https://host")
@@ -145,7 +139,8 @@ def _header(text: str) -> tuple[str, str]:
 READERS: Final[dict[str, Callable[[str], Any]]] = {
     "users": _count,
     **dict.fromkeys(("duration", "ramp", "warmup", "think"), seconds),
-    "shape": _shape,
+    "rate": per_second,
+    "shape": parse_shape,
     "evidence": _evidence,
     "suite": suite_named,
     "host": _url,

@@ -9,8 +9,8 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Target
 from pytest_rtmedload.suites import CUSTOM_GROUP, GROUPS, SUITES
 from pytest_rtmedload.targets import from_mapping, make_target
-from pytest_rtmedload.workload.conductors import SHAPES
-from pytest_rtmedload.workload.durations import seconds
+from pytest_rtmedload.workload.durations import per_second, seconds
+from pytest_rtmedload.workload.shapes import Shape, parse_shape
 from pytest_rtmedload.workload.spec import DEFAULT_TIMEOUT_S, LoadSpec
 
 if TYPE_CHECKING:
@@ -43,12 +43,6 @@ def _name(value: Any) -> str:
     return value
 
 
-def _shape(value: Any) -> str:
-    if value not in SHAPES:
-        raise ValueError(f"not a shape: choose one of {', '.join(SHAPES)}")
-    return str(value)
-
-
 def _suites(value: Any) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else tuple(value)
     for name in names:
@@ -66,7 +60,9 @@ ARGUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
     "duration": seconds,
     "ramp": seconds,
     "warmup": seconds,
-    "shape": _shape,
+    "rate": per_second,
+    "max_in_flight": _whole,
+    "shape": parse_shape,
     "iterations": _whole,
     "think": seconds,
     "timeout": seconds,
@@ -92,13 +88,35 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     for mark in reversed(list(item.iter_markers("load"))):
         if mark.args:
             raise ValueError(f"{item.nodeid}: load({mark.args[0]!r}): arguments are given by name, as load(p95=150)")
-        for name, value in mark.kwargs.items():
-            if name not in ARGUMENTS:
-                raise ValueError(f"{item.nodeid}: load() has no argument {name!r}; it has {', '.join(ARGUMENTS)}")
-            try:
-                arguments[name] = ARGUMENTS[name](value)
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{item.nodeid}: load({name}={value!r}): {error}") from None
+        arguments |= checked(f"{item.nodeid}: load", mark.kwargs)
+    return arguments
+
+
+def checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as the rest of the package takes them.
+
+    Args:
+        where: stands before the argument in messages.
+        given: arguments as they were written.
+
+    Raises:
+        ValueError: an argument that does not exist or cannot be.
+    """
+    arguments: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in ARGUMENTS:
+            raise ValueError(f"{where}() has no argument {name!r}; it has {', '.join(ARGUMENTS)}")
+        try:
+            arguments[name] = ARGUMENTS[name](value)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where}({name}={value!r}): {error}") from None
+    if arguments.get("timeout") == 0:
+        raise ValueError(f"{where}(timeout=0): every answer would be too late")
+    if "users" in arguments and "rate" in arguments:
+        raise ValueError(f"{where}(users=…, rate=…): arrivals at a rate are not users; limit them with max_in_flight")
+    shape = arguments.get("shape")
+    if shape is not None and shape.open and shape.rates is None and "rate" not in arguments:
+        raise ValueError(f"{where}(shape={given['shape']!r}): say how many arrive: rate=50, or arrivals(10..200)")
     return arguments
 
 
@@ -117,13 +135,14 @@ def spec_of(item: pytest.Item, config: LoadConfig) -> LoadSpec:
         ValueError: a wrong marker argument, in one line.
     """
     arguments = marker_arguments(item)
-    group = group_of(item, arguments)
-    sized = _sizes(group, arguments, config)
+    return make_spec(item.nodeid, group_of(item, arguments), arguments, config)
+
+
+def make_spec(nodeid: str, group: str, arguments: Mapping[str, Any], config: LoadConfig) -> LoadSpec:
+    """A load test from checked arguments and the options."""
     timeout = arguments.get("timeout", DEFAULT_TIMEOUT_S)
-    if timeout == 0:
-        raise ValueError(f"{item.nodeid}: load(timeout=0): every answer would be too late")
     return LoadSpec(
-        nodeid=item.nodeid,
+        nodeid=nodeid,
         group=group,
         timeout=timeout,
         grace=arguments.get("grace", timeout),
@@ -131,7 +150,8 @@ def spec_of(item: pytest.Item, config: LoadConfig) -> LoadSpec:
         metric=arguments.get("metric", ITERATION),
         critical=arguments.get("critical", False),
         negative=arguments.get("negative", False),
-        **sized,
+        max_in_flight=arguments.get("max_in_flight"),
+        **_sizes(group, arguments, config),
     )
 
 
@@ -145,7 +165,8 @@ def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict
         "ramp": suite.ramp,
         "warmup": suite.warmup,
         "think": suite.think,
-        "shape": "steady",
+        "shape": Shape(),
+        "rate": None,
         "evidence": suite.evidence,
     }
     marked = {name: value for name, value in arguments.items() if name in found}
@@ -157,11 +178,12 @@ def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict
         given |= set(source)
     if group in config.group_users and "users" not in config.command_line.values:
         found["users"] = config.group_users[group]
-    found["iterations"] = arguments.get("iterations") or (
-        None if "duration" in config.command_line.values else suite.iterations
-    )
+    timed = "duration" in config.command_line.values
+    found["iterations"] = arguments.get("iterations") or (None if timed else suite.iterations)
     if found["iterations"] is not None:
         found |= {name: 0.0 for name in ("ramp", "warmup") if name not in given}
+    if found["rate"] is not None and not found["shape"].open:
+        found["shape"] = Shape("arrivals")
     return found
 
 

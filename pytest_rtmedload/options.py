@@ -50,7 +50,8 @@ SIZES: Final = (
     Option("ramp", "time over which the users are added", "TIME"),
     Option("warmup", "time under full load before the measured phase", "TIME"),
     Option("think", "mean pause of a user between two iterations; 0 saturates", "TIME"),
-    Option("shape", "how users change over time: steady", "SHAPE"),
+    Option("rate", "arrivals per second (open model): judged from when they were due", "RATE"),
+    Option("shape", "how load changes over time: steady, arrivals(poisson), arrivals(10..200)", "SHAPE"),
     Option("evidence", "how sure a verdict must be: strict, provisional or point", "MODE"),
 )
 """Options that size a load test; one of them on the command line selects the load tests."""

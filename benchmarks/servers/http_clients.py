@@ -55,12 +55,17 @@ def ours(url: str, rows: Rows) -> tuple[Ask, Ask]:
 
 def bare(url: str, _: Rows) -> tuple[Ask, Ask]:
     """The HTTP library below as its documentation shows it, in a process that `load.http` prepared."""
-    import orjson
-    from pyreqwest.client import ClientBuilder
-
     from pytest_rtmedload.clients.native import prepare
 
     prepare()
+    return unprepared(url, _)
+
+
+def unprepared(url: str, _: Rows) -> tuple[Ask, Ask]:
+    """The HTTP library below as its documentation shows it."""
+    import orjson
+    from pyreqwest.client import ClientBuilder
+
     client = ClientBuilder().danger_accept_invalid_certs(True).no_proxy().build()
 
     async def get() -> None:

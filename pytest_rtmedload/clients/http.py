@@ -78,6 +78,8 @@ class Target(NamedTuple):
     metric: str
     url: Url
     client: Client
+    headers: Mapping[str, str]
+    """What this origin alone is sent."""
 
 
 class HttpClient:
@@ -88,6 +90,8 @@ class HttpClient:
         base_url: what relative URLs are appended to, or what gives it when the first of them is asked; whatever that
             raises goes to the caller untouched.
         headers: sent with every request.
+        headers_for: gives the headers that one origin (`https://host:port`) is sent beside them, such as credentials,
+            which must not travel to other servers.
         timeout: seconds from handing over a request to the end of its body; None for no limit.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of the answers that are kept as examples of errors.
@@ -99,6 +103,7 @@ class HttpClient:
         *,
         base_url: str | Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
+        headers_for: Callable[[str], Mapping[str, str]] | None = None,
         timeout: float | None = 30.0,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
@@ -107,6 +112,7 @@ class HttpClient:
         self._error = recorder.error
         self._base_url = base_url
         self._headers = dict(headers or {})
+        self._headers_for = headers_for
         self._limit = _seconds(timeout)
         self._verify = verify
         self._redact = redact
@@ -190,8 +196,8 @@ class HttpClient:
             draft = draft.body_bytes(content) if isinstance(content, bytes) else draft.body_text(content)
         elif data is not None:
             draft = draft.header("content-type", FORM).body_bytes(to_form(data))
-        if headers or cookies:
-            draft = self._dress(draft, target.url, headers or {}, cookies or {})
+        if headers or cookies or target.headers:
+            draft = self._dress(draft, target, headers or {}, cookies or {})
         limit = self._limit if timeout is DEFAULT else _seconds(timeout)
         if limit is not None:
             draft = draft.timeout(limit)
@@ -283,7 +289,8 @@ class HttpClient:
             )
         if len(self._targets) >= MOST_TARGETS:
             self._targets.clear()
-        target = self._targets[method, url] = Target(method_upper, f"{method_upper} {path}", location, client)
+        own = self._headers_for(location.origin_ascii) if self._headers_for is not None else {}
+        target = self._targets[method, url] = Target(method_upper, f"{method_upper} {path}", location, client, own)
         return target
 
     def _base(self) -> str:
@@ -310,12 +317,14 @@ class HttpClient:
         return self._cookies
 
     def _dress(
-        self, draft: RequestBuilder, url: Url, headers: Mapping[str, str], cookies: Mapping[str, str]
+        self, draft: RequestBuilder, target: Target, headers: Mapping[str, str], cookies: Mapping[str, str]
     ) -> RequestBuilder:
+        named = {name.lower() for name in headers}
+        headers = {name: value for name, value in target.headers.items() if name.lower() not in named} | dict(headers)
         if headers:
             draft = draft.headers(to_headers(headers))
         if cookies:
-            draft = draft.header("cookie", cookie_header(self._cookie_store().matches(url), cookies))
+            draft = draft.header("cookie", cookie_header(self._cookie_store().matches(target.url), cookies))
         return draft
 
 

@@ -3,7 +3,8 @@
 pyreqwest answers from a thread of its own, one per process. Three things about it cost, and are dealt with here:
 
 - A foreign thread that enters Python gets a new thread state each time and loses it when it leaves. On asyncio's own
-  event loop that is half of the cost of a request. `prepare` lets this one thread keep its state, as Python's own do.
+  event loop that is a third of the cost of a request (`benchmarks/test_http.py`: bare, unprepared). `prepare` lets this
+  one thread keep its state, as Python's own do.
 - An interpreter that ends while the thread is inside Python aborts (SIGABRT, exit status 134 of a run whose tests
   passed). A short pause at exit lets the thread leave first.
 - A client that checks certificates reads all of the system's, about 10 ms each. Clients for plain http do without.
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pyreqwest.client import Client
     from pyreqwest.cookie import CookieStore
 
-_EXIT_PAUSE = 0.02  # seconds; 5 ms were enough in hundreds of exits on a busy core
+_EXIT_PAUSE = 0.02  # seconds; a quarter of it was enough on a busy core
 _WAKE_AFTER = timedelta(milliseconds=2)
 _ATTEMPTS = 5
 

@@ -9,9 +9,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pytest_rtmedload.clients.native import prepare
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder
-from pytest_rtmedload.results.recording import Phase
+from pytest_rtmedload.results.recording import Health, Phase
+from pytest_rtmedload.workload.conductors import conductor_for
 from pytest_rtmedload.workload.fan_out import FanOut
 from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
 
@@ -27,6 +29,9 @@ BEAT_NS: Final = NS // 10
 """How often a shard looks at overdue iterations and for messages."""
 DRAIN_NS: Final = NS
 """Once a second samples become histograms and are shipped."""
+SPARE_USERS: Final = 3
+"""Open model: users kept waiting for an arrival."""
+BEHIND_NS: Final = NS // 1000
 HURRY_NS: Final = NS
 """Grace for iterations in flight when a test is stopped before its time."""
 
@@ -78,10 +83,15 @@ class ShardRun:
         self._spec = test.spec
         self._shard: int = assigned["shard"]
         self._shards: int = assigned["shards"]
-        self._recorder = Recorder()
+        self._recorder = Recorder(response_time=test.spec.open)
         surroundings = Surroundings(coordinator.settings, assigned["seed"], test.spec.timeout, assigned.get("url"))
-        self._users = FanOut(test.body, test.arguments, test.spec, self._recorder, surroundings)
-        self._probe = HealthProbe(asyncio.get_running_loop(), assigned["lag_limit_ns"], self._recorder.lagged)
+        late_ns: int = assigned["lag_limit_ns"]
+        self._users = FanOut(test.body, test.arguments, test.spec, self._recorder, surroundings, late_ns)
+        self._conductor = conductor_for(test.spec)
+        self._seed: int = assigned["seed"]
+        self._started_users = 0
+        self._dispatcher: asyncio.Task[None] | None = None
+        self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged)
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
         self._t0 = 0
@@ -119,12 +129,16 @@ class ShardRun:
 
     async def _enter(self) -> None:
         """Users that are due at once enter their fixtures; then the start line is drawn for all shards."""
-        for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
-            self._users.start_user(index, waits_for_line=True)
+        if self._spec.open:
+            self._fill_pool(waits_for_line=True)
+        else:
+            for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
+                self._users.start_user(index, waits_for_line=True)
         while not self._users.entered:
             await self._users.changed(at_most=BEAT_NS / NS)
         if self._users.ended_by is not None:
             return
+        prepare()
         gc.collect()
         gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
         self._coordinator.tell("ready", nodeid=self._spec.nodeid)
@@ -144,6 +158,8 @@ class ShardRun:
         self._probe.start()
         self._obey(self._t0)
         self._users.open_line()
+        if self._spec.open:
+            self._dispatcher = asyncio.create_task(self._dispatch())
         while self._users.ended_by is None:
             now = time.perf_counter_ns()
             self._obey(now)
@@ -153,11 +169,44 @@ class ShardRun:
                 self._users.cut_all()
             if now >= self._next_drain:
                 self._ship(now)
-            if self._users.finished and not any(command.kind == "users" for command in self._commands):
+            if self._over():
                 break
             await self._users.changed(at_most=max(0, self._next_event(now) - now) / NS)
 
+    def _over(self) -> bool:
+        """Nobody is left and nobody will come."""
+        if self._dispatcher is None:
+            return self._users.finished and not any(command.kind == "users" for command in self._commands)
+        if not self._dispatcher.done():
+            return False
+        return self._users.finished if self._ended_ns is not None else self._users.in_flight == 0
+
+    async def _dispatch(self) -> None:
+        """Open model: let iterations begin when they are due, however the agent answers."""
+        for number, at in enumerate(self._conductor.arrivals(self._seed)):
+            if number % self._shards != self._shard:
+                continue
+            due = self._at(at)
+            while (wait := due - time.perf_counter_ns()) > 0:  # noqa: ASYNC110 - timers may fire a little early
+                await asyncio.sleep(wait / NS)
+            if self._ended_ns is not None:
+                return
+            self._users.arrive(due)
+            self._fill_pool()
+            if wait < -BEHIND_NS:
+                await asyncio.sleep(0)  # behind: what is due at once must still get its turn
+
+    def _fill_pool(self, *, waits_for_line: bool = False) -> None:
+        """Keep users ready ahead of the arrivals, so that entering their fixtures delays nobody."""
+        limit = -(-self._spec.in_flight_limit // self._shards)
+        wanted = min(limit, self._started_users + max(0, SPARE_USERS - self._users.spare))
+        while self._started_users < wanted:
+            self._users.start_user(self._shard + self._started_users * self._shards, waits_for_line=waits_for_line)
+            self._started_users += 1
+
     async def _leave(self) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
         if self._ended_ns is None:
             self._end(time.perf_counter_ns())
         self._users.cut_all()
@@ -219,10 +268,17 @@ class ShardRun:
         self._coordinator.tell(
             "samples",
             nodeid=self._spec.nodeid,
-            recording=self._recorder.drain(now, health=self._probe.take()),
+            recording=self._recorder.drain(now, health=self._health()),
             elapsed=(now - self._t0) / NS,
             users=self._recorder.users,
         )
+
+    def _health(self) -> Health:
+        """What the probe saw and how the arrivals fared since the last shipment."""
+        health = self._probe.take()
+        starts, self._users.starts = self._users.starts, Health()
+        health.merge(starts)
+        return health
 
     def _ship_last(self) -> None:
         now = time.perf_counter_ns()
@@ -230,7 +286,7 @@ class ShardRun:
         self._coordinator.tell(
             "done",
             nodeid=self._spec.nodeid,
-            recording=self._recorder.drain(now, health=self._probe.take(), final=True),
+            recording=self._recorder.drain(now, health=self._health(), final=True),
             elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
             interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
             failed_users=list(self._users.failed_users),

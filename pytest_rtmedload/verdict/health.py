@@ -26,6 +26,8 @@ LAG_FLOOR_MS: Final = 15.0
 """An idle ticker on a busy shared machine has a P99 of 4-5 ms: the kernel's slice, not the generator's fault."""
 LAG_SHARE_OF_TARGET: Final = 0.1
 MOST_LAGGING: Final = 0.05
+LAGGING_FLOOR_NS: Final = 50_000_000
+"""One hiccup of the machine in a run of under a second says nothing about the generator."""
 FEWEST_STARTS: Final = 0.95
 LITTLE_TOLERANCE: Final = 0.05
 LITTLE_ITERATIONS: Final = 20
@@ -92,7 +94,7 @@ def little_mismatch(users: int, throughput: float, response_s: float, think_s: f
 
 
 def _lagged_too_long(health: Health, limit_ns: int) -> list[str]:
-    if not health.measured_ns or health.lagging_ns <= MOST_LAGGING * health.measured_ns:
+    if health.lagging_ns <= max(MOST_LAGGING * health.measured_ns, LAGGING_FLOOR_NS):
         return []
     late, most = percent(health.lagging_ns / health.measured_ns), percent(MOST_LAGGING)
     blocked = f"more than {number(limit_ns / 1e6)} ms late for {number(late, most)} % of the measured time"

@@ -6,11 +6,15 @@ how quickly a message travels, and every shard picks its own users out of the sa
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_rtmedload.results.recording import Phase
+from pytest_rtmedload.workload.arrivals import Span, due_times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_rtmedload.workload.spec import LoadSpec
 
 
@@ -31,6 +35,9 @@ class Conductor(Protocol):
 
     def commands(self) -> list[Command]:
         """What the shards are told, in order of time."""
+
+    def arrivals(self, seed: int) -> Iterator[float]:
+        """When iterations are due, in seconds since the start line, over all shards; none in the closed model."""
 
 
 class Steady:
@@ -64,10 +71,42 @@ class Steady:
             starts.append(Command(spec.load_begins + spec.duration, "end"))
         return starts
 
+    def arrivals(self, seed: int) -> Iterator[float]:  # noqa: ARG002 - nobody arrives: users are there
+        """None: in the closed model users iterate as fast as they are answered."""
+        return iter(())
 
-SHAPES = {"steady": Steady}
+
+class Arrivals:
+    """Iterations that are due at a rate, whatever the agent does: the open model.
+
+    Over the ramp the rate rises from 0, over the warm-up it is the first rate, then it stays or changes linearly.
+    """
+
+    def __init__(self, spec: LoadSpec) -> None:
+        self._spec = spec
+
+    def phases(self) -> dict[Phase, tuple[float, float]]:
+        """As of a closed test; a number of iterations ends the arrivals, not the time."""
+        return Steady(self._spec).phases()
+
+    def commands(self) -> list[Command]:
+        """Only the end: the arrivals are known to every shard."""
+        spec = self._spec
+        return [] if spec.iterations is not None else [Command(spec.load_begins + spec.duration, "end")]
+
+    def arrivals(self, seed: int) -> Iterator[float]:
+        """Due times of all shards together."""
+        spec = self._spec
+        first, last = spec.shape.rates or (spec.rate or 0.0, spec.rate or 0.0)
+        spans = [
+            Span(0.0, spec.ramp, 0.0, first),
+            Span(spec.ramp, spec.load_begins, first, first),
+            Span(spec.load_begins, spec.load_begins + spec.duration, first, last),
+        ]
+        times = due_times([span for span in spans if span.end > span.begin], seed if spec.shape.poisson else None)
+        return islice(times, spec.iterations)
 
 
 def conductor_for(spec: LoadSpec) -> Conductor:
     """The conductor of a load test's shape."""
-    return SHAPES[spec.shape](spec)
+    return Arrivals(spec) if spec.open else Steady(spec)

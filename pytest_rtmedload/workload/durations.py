@@ -1,4 +1,4 @@
-"""Durations as people write them: `30`, `"30s"`, `"500ms"`, `"5m"`, `"1h"`."""
+"""Durations and rates as people write them: `30`, `"30s"`, `"500ms"`, `"5m"`, `"1h"`; `200`, `"200/s"`, `"30/m"`."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ def seconds(value: float | str) -> float:
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"{value!r} is not a duration: use seconds or text such as '30s', '500ms', '5m'")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def per_second(value: float | str) -> float:
+    """An arrival rate per second.
+
+    Raises:
+        ValueError: not a number above 0, or not per second, minute or hour.
+    """
+    number, _, unit = value.partition("/") if isinstance(value, str) else (value, "", "")
+    try:
+        rate = float(number) / _UNITS[str(unit).strip().lower() or "s"]
+    except (KeyError, TypeError, ValueError):
+        rate = 0.0
+    if isinstance(value, bool) or not 0 < rate < float("inf"):
+        raise ValueError(f"{value!r} is not an arrival rate: a number above 0, such as 200, '200/s' or '30/m'")
+    return rate

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 import traceback
 import types
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_rtmedload.results.names import ITERATION
-from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.results.recording import Health, Outcome, Phase, SeriesKey
 from pytest_rtmedload.workload.user import ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
 from pytest_rtmedload.workload.user_fixture import Entered, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 
     from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.workload.spec import LoadSpec
@@ -55,13 +57,15 @@ class Cut:
 class _Running:
     """A virtual user with its task."""
 
-    __slots__ = ("cut", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
+    __slots__ = ("arrival", "cut", "due_ns", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
 
     def __init__(self, user: VirtualUser, *, waits_for_line: bool) -> None:
         self.user = user
         self.waits_for_line = waits_for_line
         self.ready = False
         self.started_ns = 0  # 0: no iteration in flight
+        self.due_ns = 0  # 0: closed model, nobody waits for this iteration
+        self.arrival: asyncio.Future[int] | None = None
         self.thinking = False
         self.cut: str | None = None
         self.task: asyncio.Task[None] | None = None
@@ -76,6 +80,7 @@ class FanOut:
         spec: the load test.
         recorder: takes the samples.
         surroundings: what users share.
+        late_ns: an arrival that begins later than this counts as late.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class FanOut:
         spec: LoadSpec,
         recorder: Recorder,
         surroundings: Surroundings,
+        late_ns: int = 15_000_000,
     ) -> None:
         self._body = body
         self._arguments = arguments
@@ -96,6 +102,13 @@ class FanOut:
         self._changed = asyncio.Event()
         self._live = 0
         self._end_ns = 2**62
+        self._late_ns = late_ns
+        self._idle: list[_Running] = []
+        self._queue: deque[int] = deque()
+        self.in_flight = 0
+        """Open model: arrivals that were begun or wait for a user."""
+        self.starts = Health()
+        """Open model: arrivals planned, begun, begun late, dropped."""
         self.allowed = 0
         """Users over all shards that may iterate; those with a higher index end after their present iteration."""
         self.ended_by: BaseException | None = None
@@ -121,6 +134,33 @@ class FanOut:
     def knows(self, index: int) -> bool:
         """True when this user was started before."""
         return index in self._running
+
+    def arrive(self, due_ns: int) -> None:
+        """Open model: an iteration is due. A user of the pool begins it, or it is dropped at the in-flight limit."""
+        measured = self._recorder.phase_at(due_ns) is Phase.MEASURE
+        self.starts.planned_starts += measured
+        if self.in_flight >= self._spec.in_flight_limit:
+            self.starts.dropped_starts += measured
+            self._drop(due_ns)
+            return
+        self.in_flight += 1
+        if self._idle:
+            arrival = self._idle.pop().arrival
+            if arrival is not None:
+                arrival.set_result(due_ns)
+        else:
+            self._queue.append(due_ns)
+
+    @property
+    def spare(self) -> int:
+        """Open model: users that wait for an arrival, less the arrivals that wait for a user."""
+        return len(self._idle) - len(self._queue)
+
+    def _drop(self, due_ns: int) -> None:
+        """Nobody was free to begin: how long this caller would have waited is not known, so it lies above any limit."""
+        for metric in {ITERATION, self._spec.metric}:
+            self._recorder.appender(SeriesKey(metric, "", Outcome.CENSORED))((due_ns, due_ns, due_ns))
+        self._recorder.error(f"arrival dropped: {self._spec.in_flight_limit} iterations in flight, the limit")
 
     async def changed(self, at_most: float) -> None:
         """Wait until a user became ready or ended, at most so many seconds."""
@@ -213,24 +253,55 @@ class FanOut:
         self._changed.set()
         if running.waits_for_line:
             await self._line.wait()
+        iterate = self._iteration_of(running, entered.values)
+        if self._spec.open:
+            await self._serve(running, iterate)
+            return
         self._recorder.users_changed(+1, time.perf_counter_ns())
         try:
-            await self._iterate(running, entered.values)
+            await self._repeat(running, iterate)
         finally:
             self._recorder.users_changed(-1, time.perf_counter_ns())
 
-    async def _iterate(self, running: _Running, known: Mapping[Recipe, Any]) -> None:
-        user, think = running.user, self._spec.think
+    def _iteration_of(self, running: _Running, known: Mapping[Recipe, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """What one iteration of this user is, with or without fixtures of its own."""
         arguments = {name: known.get(v, v) if isinstance(v, Recipe) else v for name, v in self._arguments.items()}
+        recipes = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
+        if recipes:
+            return functools.partial(self._with_fixtures, running, arguments, recipes, known)
+        return functools.partial(self._measured, running, arguments)
+
+    async def _serve(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Open model: iterate when an arrival comes, else wait in the pool."""
+        while running.cut != Cut.END:
+            running.cut = None
+            running.due_ns = await self._next_arrival(running)
+            running.user.begin_iteration()
+            self._recorder.users_changed(+1, time.perf_counter_ns())
+            try:
+                await iterate()
+            finally:
+                self._recorder.users_changed(-1, time.perf_counter_ns())
+                self.in_flight -= 1
+
+    async def _next_arrival(self, running: _Running) -> int:
+        if self._queue:
+            return self._queue.popleft()
+        running.thinking = True
+        running.arrival = asyncio.get_running_loop().create_future()
+        self._idle.append(running)
+        due = await running.arrival
+        running.thinking = False
+        return due
+
+    async def _repeat(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Closed model: iterate, think, iterate, until the user's time is over."""
+        user, think = running.user, self._spec.think
         limit = self._spec.iterations or 2**62
-        per_iteration = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
         gave_way = time.perf_counter_ns()
         while user.user < self.allowed and user.iteration + 1 < limit:
             user.begin_iteration()
-            if per_iteration:
-                await self._with_fixtures(running, arguments, per_iteration, known)
-            else:
-                await self._measured(running, arguments)
+            await iterate()
             now = time.perf_counter_ns()
             if running.cut == Cut.END or now >= self._end_ns:
                 return
@@ -262,7 +333,9 @@ class FanOut:
         """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
         user, clock = running.user, time.perf_counter_ns
         running.started_ns = start = clock()
-        if start >= self._end_ns:
+        if running.due_ns:
+            self._started(running, start)
+        elif start >= self._end_ns:
             running.started_ns = 0
             return
         outcome = Outcome.OK
@@ -281,6 +354,14 @@ class FanOut:
         finally:
             running.started_ns = 0
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
+
+    def _started(self, running: _Running, start: int) -> None:
+        """An arrival begins: all its samples count from when it was due."""
+        late = start - running.due_ns
+        running.user.late_ns = late
+        if self._recorder.phase_at(running.due_ns) is Phase.MEASURE:
+            self.starts.achieved_starts += 1
+            self.starts.late_starts += late > self._late_ns
 
     def _cut_off(self, running: _Running) -> Outcome:
         """What was cancelled by us is a sample: the iteration took longer than it was waited for."""

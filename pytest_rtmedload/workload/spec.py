@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import ceil
 from typing import Final
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Target
+from pytest_rtmedload.workload.shapes import Shape
 
+MOST_IN_FLIGHT: Final = 10_000
 DEFAULT_TIMEOUT_S: Final = 30.0
 """Longest wait for one operation and for one iteration, unless the marker says otherwise."""
 
@@ -32,12 +35,29 @@ class LoadSpec:
     timeout: float = DEFAULT_TIMEOUT_S
     grace: float = DEFAULT_TIMEOUT_S
     """How long iterations still in flight at the end may take before they are cut off and counted as censored."""
-    shape: str = "steady"
+    shape: Shape = field(default_factory=Shape)
+    rate: float | None = None
+    """Arrivals per second over all shards: the open model."""
+    max_in_flight: int | None = None
+    """Iterations that may be in flight at once in the open model; arrivals beyond are dropped, as censored samples."""
     evidence: Evidence = Evidence.STRICT
     targets: tuple[Target, ...] = ()
     metric: str = ITERATION
     critical: bool = False
     negative: bool = False
+
+    @property
+    def open(self) -> bool:
+        """True for the open model: iterations are due at a rate, and are judged from when they were due."""
+        return self.shape.open
+
+    @property
+    def in_flight_limit(self) -> int:
+        """Most iterations in flight at once: what the rate piles up within one timeout, unless the marker says."""
+        if self.max_in_flight is not None:
+            return self.max_in_flight
+        rate = max(self.shape.rates or (self.rate or 0.0,))
+        return max(1, min(MOST_IN_FLIGHT, ceil(rate * self.timeout)))
 
     @property
     def load_begins(self) -> float:

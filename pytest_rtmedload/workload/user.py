@@ -8,11 +8,12 @@ import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_rtmedload.results.recording import Outcome, SeriesKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_rtmedload.clients.http import HttpClient
     from pytest_rtmedload.config import LoadConfig
@@ -56,7 +57,7 @@ class VirtualUser:
         self.thought_ns = 0
         self.failed_operations = 0
         self.failed_checks: list[str] = []
-        self._late_ns = 0
+        self.late_ns = 0
         self._tag = ""
         self._in_setup = True
         self._surroundings = surroundings
@@ -73,7 +74,7 @@ class VirtualUser:
             self._http = HttpClient(
                 self,
                 base_url=self._base_url,
-                headers=self.settings.headers,
+                headers_for=self._headers_for,
                 timeout=self._surroundings.timeout,
                 redact=self.settings.redact,
             )
@@ -138,7 +139,7 @@ class VirtualUser:
         append = self._appenders.get((metric, outcome))
         if append is None:
             append = self._open_series(metric, outcome)
-        append((start_ns - self._late_ns, start_ns, end_ns))
+        append((start_ns - self.late_ns, start_ns, end_ns))
         if outcome != "ok":
             self.failed_operations += 1
 
@@ -172,6 +173,11 @@ class VirtualUser:
             raise NeedsAgent
         return url
 
+    def _headers_for(self, origin: str) -> Mapping[str, str]:
+        """The headers of the options are the agent's: they may hold credentials that are nobody else's business."""
+        url = self._surroundings.agent_url
+        return self.settings.headers if url is not None and same_origin(url, origin) else {}
+
     def _label(self, tag: str) -> None:
         self._tag = tag
         self._appenders.clear()
@@ -183,6 +189,17 @@ class VirtualUser:
 
     def __repr__(self) -> str:
         return f"<virtual user {self.user}, iteration {self.iteration}>"
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port."""
+    ports = {"http": 80, "https": 443}
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.scheme, first.hostname, first.port or ports.get(first.scheme)) == (
+        second.scheme,
+        second.hostname,
+        second.port or ports.get(second.scheme),
+    )
 
 
 def describe(error: BaseException) -> str:

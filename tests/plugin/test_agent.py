@@ -113,3 +113,13 @@ def test_calls_at_a_remote_agent_need_consent(load_run_of: LoadRun, server: http
     assert "may not call" in load_run_of.result()["tests"][0]["counts"]
     load_run_of(url, "--load-allow-calls", "--load-call-number=+15550100001").assert_outcomes(passed=1)
     assert "may call" in load_run_of.result()["tests"][0]["counts"]
+
+
+def test_credentials_do_not_travel_to_other_servers(
+    load_run_of: LoadRun, server: http.server.ThreadingHTTPServer
+) -> None:
+    load_run_of.file(test_it=RELATIVE.replace('"/health"', f'"http://localhost:{server.server_port}/other"'))
+    url = f"http://127.0.0.1:{server.server_port}"
+    load_run_of(f"--host={url}", "--load-header", "Authorization: Bearer s3cr3t-token").assert_outcomes(passed=1)
+    _, headers = server.seen[-1]  # type: ignore[attr-defined]
+    assert "authorization" not in {name.lower() for name in headers}
