@@ -16,9 +16,10 @@ from pytest_rtmedload import selection
 from pytest_rtmedload.workload.user_fixture import Recipe, known_names, makes_recipes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from pytest_rtmedload.config import LoadConfig
+    from pytest_rtmedload.explicit import LoadRun
     from pytest_rtmedload.run import Run
     from pytest_rtmedload.workload.spec import LoadSpec
 
@@ -96,8 +97,8 @@ def _adopt(item: pytest.Function) -> None:
 
     if item.get_closest_marker("load") is None:
         item.add_marker("load")
-    if not inspect.iscoroutinefunction(item.function):
-        raise pytest.Collector.CollectError(f"{item.nodeid}: a load test is an 'async def' function")
+    if set(inspect.signature(item.function).parameters) >= selection.LOAD_FIXTURES:
+        raise pytest.Collector.CollectError(f"{item.nodeid}: a test asks for load or for load_run, not for both")
     try:
         marker_arguments(item)
     except ValueError as error:
@@ -127,7 +128,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.function):
+    if not isinstance(item, pytest.Function) or "load_run" in item.funcargs:
         return (yield)
     if SPEC not in item.stash and not any(isinstance(value, Recipe) for value in item.funcargs.values()):
         return (yield)
@@ -143,18 +144,36 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable[..., Any]:
-    """What the user's async plugin runs in place of the test function."""
+    """What runs in place of the test function: by the user's async plugin, or on a loop of its own for a plain one."""
+    from pytest_rtmedload.run import once  # noqa: PLC0415 - only where there are load tests or user fixtures
+    from pytest_rtmedload.workload.blocking import on_threads  # noqa: PLC0415 - as above
+
+    asynchronous = inspect.iscoroutinefunction(item.function)
+    body = original if asynchronous else on_threads(original)
 
     @functools.wraps(original)
     async def load_test(**arguments: Any) -> None:
         if SPEC in item.stash:
-            await run_of(item.config).load_test(item, item.stash[SPEC], original, arguments)
+            await run_of(item.config).load_test(item, item.stash[SPEC], body, arguments)
         else:
-            from pytest_rtmedload.run import once  # noqa: PLC0415 - rare
-
             await once(original, arguments)
 
-    return load_test
+    if asynchronous:
+        return load_test
+
+    @functools.wraps(original)
+    def plain_load_test(**arguments: Any) -> None:
+        run_alone(load_test(**arguments))
+
+    return plain_load_test
+
+
+def run_alone(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on an event loop of its own."""
+    import asyncio  # noqa: PLC0415 - only where there is no async plugin to do it
+
+    with asyncio.Runner() as runner:
+        runner.run(coroutine)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -164,12 +183,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     if "anyio_backend" in pyfuncitem.fixturenames:
         return None
-    import asyncio  # noqa: PLC0415 - only where there is no async plugin
-
     names = inspect.signature(pyfuncitem.function).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    with asyncio.Runner() as runner:
-        runner.run(pyfuncitem.obj(**arguments))
+    run_alone(pyfuncitem.obj(**arguments))
     return True
 
 
@@ -193,6 +209,16 @@ def load() -> Recipe:
     from pytest_rtmedload.workload.fan_out import LOAD  # noqa: PLC0415 - only where there are load tests
 
     return LOAD
+
+
+@pytest.fixture
+def load_run(request: pytest.FixtureRequest) -> LoadRun:
+    """A load test as a call whose result the test judges itself: `await load_run(body, users=50, duration="20s")`."""
+    from pytest_rtmedload.explicit import BlockingLoadRun, LoadRun  # noqa: PLC0415 - only where there are load tests
+
+    item, config = request.node, request.config
+    kind = LoadRun if inspect.iscoroutinefunction(item.function) else BlockingLoadRun
+    return kind(item, functools.partial(run_of, config), options_of(config))
 
 
 @pytest.fixture

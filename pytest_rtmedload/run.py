@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
@@ -19,13 +20,14 @@ from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
 from pytest_rtmedload.dialects import Dialect, dialect_named
 from pytest_rtmedload.report import junit
 from pytest_rtmedload.report.files import Written, prepare_directory, write_reports
+from pytest_rtmedload.report.json_report import test_to_dict
 from pytest_rtmedload.report.live import LiveLine
 from pytest_rtmedload.report.terminal import write_summary
-from pytest_rtmedload.results.model import RunResult
+from pytest_rtmedload.results.model import RunResult, Verdict
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.shards.coordinator import Coordinator
 from pytest_rtmedload.shards.link import InProcessLink
-from pytest_rtmedload.shards.shard_run import LoadTest
+from pytest_rtmedload.shards.shard_run import Judged, LoadTest
 from pytest_rtmedload.shards.worker import Refused, Worker
 from pytest_rtmedload.verdict.run import summarise
 from pytest_rtmedload.watch import Watch
@@ -103,13 +105,27 @@ class Run:
         Raises:
             BaseException: pytest's outcome of this test.
         """
-        try:
-            judged = await self._worker.run(LoadTest(spec, body, arguments))
-        except Refused as refused:
-            _refuse(str(refused), skip=refused.skip)
+        judged = await self.judged(spec, body, arguments)
         item.user_properties.extend(judged.properties)
         if judged.failed:
             pytest.fail(judged.text, pytrace=False)
+
+    async def judged(
+        self, spec: LoadSpec, body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]
+    ) -> Judged:
+        """Run a load test; once more under provisional evidence when the generator spoiled the first run.
+
+        Raises:
+            BaseException: pytest's outcome when it could not run, or was ended from within.
+        """
+        try:
+            judged = await self._worker.run(LoadTest(spec, body, arguments))
+            if judged.result["verdict"] == Verdict.INVALID and spec.evidence is Evidence.PROVISIONAL:
+                reason = next(iter(judged.result["reasons"]), "")
+                judged = await self._worker.run(LoadTest(replace(spec, after=reason), body, arguments))
+        except Refused as refused:
+            _refuse(str(refused), skip=refused.skip)
+        return judged
 
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
@@ -137,7 +153,8 @@ class Run:
         if not tests:
             return
         strict = self._options.suite.evidence is Evidence.STRICT
-        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldstop
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        complete = ended and not session.shouldstop and not session.shouldfail
         summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self._coordinator.elapsed)
         self._result = RunResult(summary, info, criteria, tests)
         self._written = write_reports(self._result, self._directory, self._started)
@@ -174,11 +191,13 @@ def prepare_reports(config: pytest.Config, options: LoadConfig) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-async def once(body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]) -> None:
+async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> None:
     """Run an ordinary test that uses user fixtures: it is its own only user."""
     async with contextlib.AsyncExitStack() as stack:
         entered = Entered(stack, {})
-        await body(**{name: await entered.resolve(value) for name, value in arguments.items()})
+        result = body(**{name: await entered.resolve(value) for name, value in arguments.items()})
+        if inspect.isawaitable(result):
+            await result
 
 
 def _present(result: TestResult) -> dict[str, Any]:
@@ -187,6 +206,7 @@ def _present(result: TestResult) -> dict[str, Any]:
         "failed": result.failed_test,
         "text": junit.failure_text(result),
         "properties": junit.properties(result),
+        "result": test_to_dict(result),
     }
 
 

@@ -7,6 +7,7 @@ lets a sample be judged by its *intended start* and by lag that was noticed only
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class Recorder:
         self._response_time = response_time
         self._rows: dict[tuple[SeriesKey, bool], list[Row]] = {}
         self._pending = Recording()
+        self._lock = threading.Lock()  # plain bodies record from threads of their own
         self._t0: int | None = None
         self._borders: list[tuple[int, Phase]] = []
         self._lag_windows: list[tuple[int, int]] = []
@@ -88,18 +90,26 @@ class Recorder:
         else:
             windows.append((begin_ns, end_ns))
 
+    def paused(self, begin_ns: int, end_ns: int) -> None:
+        """A user thought between these moments, for Little's law."""
+        if self.phase_at(begin_ns) is Phase.MEASURE:
+            self._pending.health.paused_ns += end_ns - begin_ns
+
     def value(self, name: str, tag: str, amount: float, unit: str) -> None:
         """Record a quantity that is not a time."""
-        self._pending.values.setdefault((name, tag), ValueStats(unit)).add(amount)
+        with self._lock:
+            self._pending.values.setdefault((name, tag), ValueStats(unit)).add(amount)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
-        counts = self._pending.counts
-        counts[name] = counts.get(name, 0) + by
+        with self._lock:
+            counts = self._pending.counts
+            counts[name] = counts.get(name, 0) + by
 
     def error(self, message: str, example: str = "") -> None:
         """Count an error under its message."""
-        self._pending.add_error(message, example)
+        with self._lock:
+            self._pending.add_error(message, example)
 
     def phase_at(self, at_ns: int) -> Phase:
         """The phase a moment belongs to."""
@@ -119,8 +129,9 @@ class Recorder:
             final: also give out the second that has not ended yet.
         """
         self._fill_users(now_ns)
-        delta, self._pending = self._pending, Recording()
-        for (key, setup), rows in self._rows.items():
+        with self._lock:
+            delta, self._pending = self._pending, Recording()
+        for (key, setup), rows in list(self._rows.items()):
             taken = len(rows)
             if taken:
                 batch, rows[:taken] = rows[:taken], []
@@ -128,7 +139,7 @@ class Recorder:
         if final and self._t0 is not None:
             delta.users[self._users_second] = self._users_peak
         if health is not None:
-            delta.health = health
+            delta.health.merge(health)
         return delta
 
     def _bin(self, into: Recording, key: SeriesKey, rows: list[Row], *, setup: bool) -> None:

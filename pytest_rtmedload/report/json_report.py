@@ -24,7 +24,7 @@ def to_dict(run: RunResult) -> dict[str, Any]:
         "summary": _plain(run.summary),
         "run": _plain(run.run),
         "criteria": _plain(run.criteria),
-        "tests": [_test(test) for test in run.tests],
+        "tests": [test_to_dict(test) for test in run.tests],
     }
 
 
@@ -46,7 +46,8 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _test(test: TestResult) -> dict[str, Any]:
+def test_to_dict(test: TestResult) -> dict[str, Any]:
+    """One test's entry of the JSON result."""
     plain: dict[str, Any] = _plain(test)
     plain["targets"] = [_target(target) for target in test.targets]
     return plain

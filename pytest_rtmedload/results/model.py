@@ -195,6 +195,8 @@ class TestResult:
     errors: list[ErrorResult]
     generator: GeneratorResult
     timeline: list[TimelinePoint]
+    superseded: bool = False
+    """True for a run that was INVALID and was made once more: it is shown, and counts for nothing."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
 

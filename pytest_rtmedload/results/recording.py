@@ -123,6 +123,8 @@ class Health:
     """Starts more than the lag limit after they were due."""
     dropped_starts: int = 0
     """Arrivals refused at the in-flight limit: the agent's doing, not the generator's."""
+    paused_ns: int = 0
+    """Think time of all users that began in the measured phase."""
 
     def merge(self, other: Health) -> None:
         """Add another shard's observations; the longest pause is the longest of both."""
@@ -141,6 +143,7 @@ _HEALTH_SUMS = (
     "achieved_starts",
     "late_starts",
     "dropped_starts",
+    "paused_ns",
 )
 
 

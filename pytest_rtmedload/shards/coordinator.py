@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
@@ -59,7 +59,6 @@ class Progress:
     last_success: float = 0.0
     interrupted: str | None = None
     failed_users: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 class Coordinator:
@@ -202,8 +201,17 @@ class Coordinator:
         if test.running:
             self._observer.finished()
         result = judge(self._plan(test), test.recording)
+        if test.spec.after is not None:
+            self._supersede(result.nodeid)
         self.results.append(result)
         return result
+
+    def _supersede(self, nodeid: str) -> None:
+        """The first run of a test that was made twice is shown, and counts for nothing."""
+        self.results = [
+            replace(result, superseded=True, failed_test=False) if result.nodeid == nodeid else result
+            for result in self.results
+        ]
 
     def _plan(self, test: Progress) -> TestPlan:
         spec = test.spec
@@ -224,7 +232,7 @@ class Coordinator:
             saturated=spec.think == 0 and spec.iterations is None and not spec.open,
             interrupted=test.interrupted,
             fatal=fatal,
-            notes=tuple(test.notes),
+            notes=(f"second run: the first was INVALID: {spec.after}",) if spec.after is not None else (),
         )
 
     def _fatal(self, test: Progress) -> str | None:

@@ -52,6 +52,8 @@ class Judged:
     failed: bool
     text: str
     properties: list[tuple[str, object]]
+    result: dict[str, Any]
+    """The test's entry of the JSON result."""
 
 
 class Conversation(Protocol):

@@ -13,7 +13,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
-from pytest_rtmedload.verdict.health import judge_generator
+from pytest_rtmedload.verdict.health import judge_generator, little_mismatch
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
 from pytest_rtmedload.verdict.observations import value_stats
 from pytest_rtmedload.verdict.samples import Measured
@@ -125,4 +125,17 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
         notes.append(
             f"assumes independent samples (fewer than {MIN_CLUSTERS} one-second blocks): {', '.join(unclustered)}"
         )
-    return notes
+    return notes + _little(measured)
+
+
+def _little(measured: Measured) -> list[str]:
+    """Whether a closed run's own numbers fit together."""
+    plan = measured.plan
+    n = measured.count(ITERATION, *Outcome)
+    done = measured.count(ITERATION, Outcome.OK, Outcome.FAILED, Outcome.ABORTED)
+    if plan.model != "closed" or not n or not measured.duration_s:
+        return []
+    spent = sum(measured.total_s(ITERATION, outcome) for outcome in Outcome)
+    paused = measured.recording.health.paused_ns / 1e9
+    note = little_mismatch(plan.users, n / measured.duration_s, spent / n, paused / n, done)
+    return [] if note is None else [note]

@@ -26,11 +26,12 @@ def summarise(
     """The run in a few numbers, and its criteria.
 
     Args:
-        tests: all judged tests.
+        tests: all judged tests; first runs of tests that were made twice are left out.
         strict: goals must be met, and met by evidence.
         complete: False when the run was cut short.
         duration_s: length of the run in seconds.
     """
+    tests = [test for test in tests if not test.superseded]
     counted = [test for test in tests if not test.negative]
     criteria = run_criteria(counted)
     operations = total(counted)

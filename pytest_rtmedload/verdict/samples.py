@@ -178,6 +178,10 @@ class Measured:
         """Samples of a metric that ended in one of these ways."""
         return sum(h.count for outcome in outcomes for _, h in self._cells(metric, outcome, tag))
 
+    def total_s(self, metric: str, outcome: Outcome) -> float:
+        """Seconds that all samples of a metric took together."""
+        return sum(h.total_us for _, h in self._cells(metric, outcome, None)) / 1e6
+
     def rate(self, count: int) -> float | None:
         """Per second of the measured phase in fact; None when there was none."""
         return count / self.duration_s if self.duration_s else None

@@ -30,6 +30,8 @@ class Span(NamedTuple):
 
     def when(self, amount: float) -> float:
         """The moment at which so many arrivals are due since the begin of this span."""
+        if not amount:
+            return self.begin
         slope = (self.last - self.first) / (self.end - self.begin)
         if abs(slope) < 1e-12:
             return self.begin + amount / self.first

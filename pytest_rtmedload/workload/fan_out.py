@@ -20,7 +20,7 @@ import pytest
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Health, Outcome, Phase, SeriesKey
-from pytest_rtmedload.workload.user import ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
+from pytest_rtmedload.workload.user import CURRENT, ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
 from pytest_rtmedload.workload.user_fixture import Entered, Recipe
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ class FanOut:
             running.task.cancel()
 
     async def _live_through(self, running: _Running) -> None:
+        CURRENT.set(running.user)
         try:
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(running.user.aclose)
@@ -310,6 +311,7 @@ class FanOut:
                 running.thinking = True
                 await asyncio.sleep(user.random.expovariate(1 / think))
                 running.thinking = False
+                self._recorder.paused(now, time.perf_counter_ns())
             elif now - gave_way > SLICE_NS:
                 await _give_way()
                 gave_way = time.perf_counter_ns()

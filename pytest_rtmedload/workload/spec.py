@@ -45,6 +45,8 @@ class LoadSpec:
     metric: str = ITERATION
     critical: bool = False
     negative: bool = False
+    after: str | None = None
+    """Why this is a second run: the reason for which the first was INVALID."""
 
     @property
     def open(self) -> bool:

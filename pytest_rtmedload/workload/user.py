@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_rtmedload.results.recording import Outcome, SeriesKey
+from pytest_rtmedload.workload import synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.http import HttpClient
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.measure.recorder import Recorder
+
+
+CURRENT: ContextVar[VirtualUser] = ContextVar("virtual user")
+"""The user on whose behalf the present task runs."""
 
 
 class NeedsAgent(BaseException):
@@ -64,6 +71,7 @@ class VirtualUser:
         self._recorder = recorder
         self._appenders: dict[tuple[str, str], Callable[[tuple[int, int, int]], None]] = {}
         self._http: HttpClient | None = None
+        self._at_end: list[Callable[[], None]] = []
 
     @property
     def http(self) -> HttpClient:
@@ -133,6 +141,7 @@ class VirtualUser:
             await asyncio.sleep(shortest if longest is None else self.random.uniform(shortest, longest))
         finally:
             self.thought_ns += time.perf_counter_ns() - start
+            self._recorder.paused(start, time.perf_counter_ns())
 
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = Outcome.OK) -> None:
         """Record an operation by its start and end on `time.perf_counter_ns`; what measured clients call."""
@@ -162,8 +171,19 @@ class VirtualUser:
         self._in_setup = False
         self._appenders.clear()
 
+    @functools.cached_property
+    def data(self) -> Mapping[str, str]:
+        """This user's row of synthetic data: the same in every run, marked as synthetic, nobody's in fact."""
+        return synthetic.row(self.user)
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call this when the user ends."""
+        self._at_end.append(callback)
+
     async def aclose(self) -> None:
         """Close this user's connections."""
+        for callback in self._at_end:
+            callback()
         if self._http is not None:
             await self._http.aclose()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Scope = Literal["user", "iteration"]
 F = TypeVar("F", bound="Callable[..., Any]")
 
-known_names: Final[set[str]] = {"load"}
+known_names: Final[set[str]] = {"load", "load_run"}
 """Fixture names that make a test a candidate for a load test; grows as user fixtures are defined."""
 
 
