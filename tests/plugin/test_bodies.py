@@ -167,7 +167,7 @@ def test_load_and_load_run_together_make_no_sense(load_run_of: LoadRun) -> None:
 BLOCKER = """
 import asyncio, pathlib, pytest, time
 
-@pytest.mark.load(users=4, duration="1s", p95=500)
+@pytest.mark.load(users=4, duration="1s", think=0, p95=500)
 async def test_blocks(load):
     time.sleep({seconds})
     await asyncio.sleep(0.001)
