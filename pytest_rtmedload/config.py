@@ -59,6 +59,7 @@ class LoadConfig:
     report_dir: str
     seed: int
     live: bool | None
+    uvloop: bool
     embedded: tuple[str, ...]
     duration_cap: float | None
     """`TEST_DURATION`: replaces the suite's duration."""
@@ -151,6 +152,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "target": parse_target,
     "seed": _seed,
     "live": _flag,
+    "uvloop": _flag,
     **{f"{word}_users": _count for word in GROUP_OPTIONS.values()},
 }
 """What reads the text of an option; the others are texts."""
@@ -229,6 +231,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         report_dir=strongest("report_dir", "results"),
         seed=secrets.randbelow(2**31) if seed is None else seed,
         live=strongest("live"),
+        uvloop=strongest("uvloop", False),
         embedded=tuple(strongest("embedded", ())),
         duration_cap=_from_variable(environment, "TEST_DURATION", seconds),
         users_cap=_from_variable(environment, "MAX_USERS", _count),

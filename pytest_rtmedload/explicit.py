@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.config import LoadConfig
-    from pytest_rtmedload.run import Run
+    from pytest_rtmedload.run import Tests
     from pytest_rtmedload.shards.shard_run import Judged
 
 
@@ -77,13 +77,13 @@ class LoadRun:
 
     Args:
         item: the test that asks for it.
-        run: begins the run when it is needed.
+        tests: runs load tests in this process.
         options: the options.
     """
 
-    def __init__(self, item: pytest.Function, run: Callable[[], Run], options: LoadConfig) -> None:
+    def __init__(self, item: pytest.Function, tests: Callable[[], Tests], options: LoadConfig) -> None:
         self._item = item
-        self._run = run
+        self._tests = tests
         self._options = options
         self._calls = 0
 
@@ -111,7 +111,7 @@ class LoadRun:
         nodeid = self._item.nodeid if self._calls == 1 else f"{self._item.nodeid}#{self._calls}"
         spec = make_spec(nodeid, group_of(self._item, given), given, self._options)
         asynchronous = inspect.iscoroutinefunction(body)
-        return await self._run().judged(spec, body if asynchronous else on_threads(body), self._needs(body))
+        return await self._tests().judged(spec, body if asynchronous else on_threads(body), self._needs(body))
 
     def _needs(self, body: Callable[..., Any]) -> dict[str, Any]:
         """What the body asks for by name."""

@@ -83,6 +83,7 @@ OTHERS: Final = (
     Option("report_dir", "folder for results (default: results)", "DIR"),
     Option("seed", "seed of all random numbers (default: a new one, shown in the report)", "N"),
     Option("live", "show a live line while a load test runs (default: on a terminal)", flag=True),
+    Option("uvloop", "run async tests on uvloop, which handles more per core", flag=True),
     Option("embedded", "setting of the embedded agent, as KEY=VALUE", "KEY=VALUE", many=True),
 )
 GROUP_USERS: Final = tuple(

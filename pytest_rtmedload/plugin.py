@@ -16,22 +16,26 @@ from pytest_rtmedload import selection
 from pytest_rtmedload.workload.user_fixture import Recipe, known_names, makes_recipes
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Coroutine, Generator
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.explicit import LoadRun
-    from pytest_rtmedload.run import Run
+    from pytest_rtmedload.run import Run, Tests
     from pytest_rtmedload.workload.spec import LoadSpec
 
 MARKER = (
     "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
     "virtual users and judged by its latency percentiles"
 )
+CHANNEL = "rtmedload_channel"
+"""Key of pytest-xdist's `workerinput` under which a worker finds its link to the coordinator."""
 ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
 """Names under which pytest-asyncio may be registered."""
 SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
 OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
+TESTS: pytest.StashKey[Tests] = pytest.StashKey()
 TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 
 
@@ -49,6 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
         options_of(config)  # a wrong option is one line, whatever tests there are
+    if config.getoption("load_uvloop", None) or config.getini("load_uvloop"):
+        from pytest_rtmedload.uvloop_factory import UvloopPlugin  # noqa: PLC0415 - only where it is asked for
+
+        config.pluginmanager.register(UvloopPlugin(), "rtmedload-uvloop")
+    if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no" and config.getoption("tx", None):
+        from pytest_rtmedload.shards.xdist import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
+
+        controller = ControllerPlugin(functools.partial(run_of, config), CHANNEL)
+        config.pluginmanager.register(controller, "rtmedload-controller")
 
 
 def options_of(config: pytest.Config) -> LoadConfig:
@@ -61,12 +74,28 @@ def options_of(config: pytest.Config) -> LoadConfig:
 
 
 def run_of(config: pytest.Config) -> Run:
-    """The run, begun when the first load test needs it."""
+    """The run, begun when the first load test needs it, in the process that writes the results."""
     if RUN not in config.stash:
-        from pytest_rtmedload.run import Run  # noqa: PLC0415 - only runs with load tests pay for it
+        from pytest_rtmedload.run import Run, open_terminal  # noqa: PLC0415 - only runs with load tests pay for it
 
+        if TERMINAL not in config.stash:
+            config.stash[TERMINAL] = open_terminal()
         config.stash[RUN] = Run(config, options_of(config), config.stash[TERMINAL])
     return config.stash[RUN]
+
+
+def tests_of(config: pytest.Config) -> Tests:
+    """What runs load tests in this process, which may be one of pytest-xdist's workers."""
+    if TESTS not in config.stash:
+        given = getattr(config, "workerinput", {})
+        if CHANNEL in given:
+            from pytest_rtmedload.run import Tests  # noqa: PLC0415 - only runs with load tests pay for it
+            from pytest_rtmedload.shards.xdist import ChannelLink  # noqa: PLC0415 - as above
+
+            config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config))
+        else:
+            config.stash[TESTS] = run_of(config).tests()
+    return config.stash[TESTS]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -119,7 +148,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
             tests = [test for test in tests if test is not item]
-    if tests and not config.option.collectonly:
+    if tests and CHANNEL in getattr(config, "workerinput", {}):
+        tests_of(config).announce([test.nodeid for test in tests])
+    elif tests and not config.option.collectonly:
         from pytest_rtmedload.run import open_terminal, prepare_reports  # noqa: PLC0415 - as above
 
         prepare_reports(config, options)
@@ -137,7 +168,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         return (yield)
     except KeyboardInterrupt:
-        run_of(item.config).ignore_interrupts()
+        if RUN in item.config.stash:
+            item.config.stash[RUN].ignore_interrupts()
         raise
     finally:
         item.obj = original
@@ -149,12 +181,14 @@ def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable
     from pytest_rtmedload.workload.blocking import on_threads  # noqa: PLC0415 - as above
 
     asynchronous = inspect.iscoroutinefunction(item.function)
+    factory = loop_factory(item.config)
     body = original if asynchronous else on_threads(original)
 
     @functools.wraps(original)
     async def load_test(**arguments: Any) -> None:
         if SPEC in item.stash:
-            await run_of(item.config).load_test(item, item.stash[SPEC], body, arguments)
+            check_loop(item.nodeid)
+            await tests_of(item.config).load_test(item, item.stash[SPEC], body, arguments)
         else:
             await once(original, arguments)
 
@@ -163,16 +197,34 @@ def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable
 
     @functools.wraps(original)
     def plain_load_test(**arguments: Any) -> None:
-        run_alone(load_test(**arguments))
+        run_alone(load_test(**arguments), factory)
 
     return plain_load_test
 
 
-def run_alone(coroutine: Coroutine[Any, Any, None]) -> None:
+def check_loop(nodeid: str) -> None:
+    """Virtual users are asyncio tasks; anyio may have been told to use something else."""
+    import asyncio  # noqa: PLC0415 - only where there are load tests
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pytest.fail(f"{nodeid}: load tests run on asyncio: give anyio_backend the value 'asyncio'", pytrace=False)
+
+
+def loop_factory(config: pytest.Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loops that no async plugin makes."""
+    plugin = config.pluginmanager.get_plugin("rtmedload-uvloop")
+    return None if plugin is None else plugin.new_event_loop
+
+
+def run_alone(
+    coroutine: Coroutine[Any, Any, None], factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> None:
     """Run a coroutine on an event loop of its own."""
     import asyncio  # noqa: PLC0415 - only where there is no async plugin to do it
 
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(coroutine)
 
 
@@ -185,7 +237,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = inspect.signature(pyfuncitem.function).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    run_alone(pyfuncitem.obj(**arguments))
+    run_alone(pyfuncitem.obj(**arguments), loop_factory(pyfuncitem.config))
     return True
 
 
@@ -213,17 +265,20 @@ def load() -> Recipe:
 
 @pytest.fixture
 def load_run(request: pytest.FixtureRequest) -> LoadRun:
-    """A load test as a call whose result the test judges itself: `await load_run(body, users=50, duration="20s")`."""
+    """A load test as a call, whose result the test judges itself.
+
+    `result = await load_run(body, users=50, duration="20s")`; a plain test leaves out the `await`.
+    """
     from pytest_rtmedload.explicit import BlockingLoadRun, LoadRun  # noqa: PLC0415 - only where there are load tests
 
     item, config = request.node, request.config
     kind = LoadRun if inspect.iscoroutinefunction(item.function) else BlockingLoadRun
-    return kind(item, functools.partial(run_of, config), options_of(config))
+    return kind(item, functools.partial(tests_of, config), options_of(config))
 
 
 @pytest.fixture
 def _rtmedload_agent(request: pytest.FixtureRequest) -> object:
-    return run_of(request.config).agent()
+    return tests_of(request.config).agent()
 
 
 @pytest.fixture

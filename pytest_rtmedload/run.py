@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 import pytest
 
 from pytest_rtmedload.about import run_info
-from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
+from pytest_rtmedload.agents import AgentProvider
 from pytest_rtmedload.dialects import Dialect, dialect_named
 from pytest_rtmedload.report import junit
 from pytest_rtmedload.report.files import Written, prepare_directory, write_reports
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.shards.link import Link
     from pytest_rtmedload.workload.spec import LoadSpec
 
 FICTIONAL_NUMBER: Final = "+15550100000"
@@ -58,40 +59,31 @@ class AgentUnderTest:
     """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
 
 
-class Run:
-    """Created when the first load test needs it; one per pytest run."""
+class Tests:
+    """Runs load tests in this process, as one of the coordinator's workers.
 
-    def __init__(self, config: pytest.Config, options: LoadConfig, terminal: TextIO) -> None:
-        self._config = config
+    Args:
+        link: leads to the coordinator.
+        options: the options.
+    """
+
+    def __init__(self, link: Link, options: LoadConfig) -> None:
         self._options = options
-        self._started = datetime.now().astimezone()
-        self._directory = Path(config.rootpath, options.report_dir)
-        self._agents = AgentProvider(options)
-        captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
-        line = LiveLine(
-            terminal,
-            enabled=options.live is True or (options.live is None and captured),
-            interactive=options.live is None,
-        )
-        self._coordinator = Coordinator(options, self._agents, _present, Watch(line))
-        near, far = InProcessLink.pair()
-        self._coordinator.connect(near)
-        self._worker = Worker(far, options)
-        self._result: RunResult | None = None
-        self._written: Written | None = None
-        self._criteria_logged = False
-        self._on_interrupt: Any = None  # what SIGINT did before it was ignored
+        self._worker = Worker(link, options)
+
+    def announce(self, nodeids: list[str]) -> None:
+        """Tell the coordinator which load tests this process has collected."""
+        self._worker.tell("collected", nodeids=nodeids)
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
         try:
-            agent = self._agents.obtain()
-        except AgentUnavailable as error:
-            reason, skip = self._coordinator.refusal(str(error))
-            _refuse(reason, skip=skip)
+            agent = self._worker.agent()
+        except Refused as refused:
+            _refuse(str(refused), skip=refused.skip)
         allowed = self._options.call_number if self._options.allow_calls else None
-        number = FICTIONAL_NUMBER if agent.embedded else allowed
-        return AgentUnderTest(agent.url, dialect_named(agent.dialect), agent.embedded, number)
+        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
+        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
 
     async def load_test(
         self,
@@ -127,6 +119,40 @@ class Run:
             _refuse(str(refused), skip=refused.skip)
         return judged
 
+
+class Run:
+    """The coordinator's side: one per pytest run, in the process that writes the results.
+
+    Args:
+        config: pytest's.
+        options: the options.
+        terminal: where the live line is shown.
+    """
+
+    def __init__(self, config: pytest.Config, options: LoadConfig, terminal: TextIO) -> None:
+        self._config = config
+        self._options = options
+        self._started = datetime.now().astimezone()
+        self._directory = Path(config.rootpath, options.report_dir)
+        self._agents = AgentProvider(options)
+        captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
+        line = LiveLine(
+            terminal,
+            enabled=options.live is True or (options.live is None and captured),
+            interactive=options.live is None,
+        )
+        self.coordinator = Coordinator(options, self._agents, _present, Watch(line))
+        self._result: RunResult | None = None
+        self._written: Written | None = None
+        self._criteria_logged = False
+        self._on_interrupt: Any = None  # what SIGINT did before it was ignored
+
+    def tests(self) -> Tests:
+        """A worker in this process."""
+        near, far = InProcessLink.pair()
+        self.coordinator.connect(near)
+        return Tests(far, self._options)
+
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
         self.ignore_interrupts()
@@ -146,16 +172,16 @@ class Run:
             self._on_interrupt = None
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
-        self._coordinator.finish()
+        self.coordinator.finish()
         info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
         self._agents.stop()
-        tests = self._coordinator.results
+        tests = self.coordinator.results
         if not tests:
             return
         strict = self._options.suite.evidence is Evidence.STRICT
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         complete = ended and not session.shouldstop and not session.shouldfail
-        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self._coordinator.elapsed)
+        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self.coordinator.elapsed)
         self._result = RunResult(summary, info, criteria, tests)
         self._written = write_reports(self._result, self._directory, self._started)
         for report in junit.criterion_reports(criteria, goals_fail=strict):

@@ -41,8 +41,6 @@ def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> st
     suites = marker_arguments(item).get("suites")
     if not wanted(item, config, options):
         return UNASKED
-    if hasattr(config, "workerinput"):
-        return "load tests are not sharded over pytest-xdist yet: run them without -n"
     if suites is not None and options.suite.name not in suites:
         return f"only in the suites {', '.join(suites)}"
     return None

@@ -64,6 +64,8 @@ class TestPlan:
     started_s: float = 0.0
     """Start line in seconds after the run started."""
     saturated: bool = False
+    steady: bool = True
+    """False when users end one by one, each after its iterations: then no law about a steady state holds."""
     interrupted: str | None = None
     """Why the test was cut short; None when it ran to its end."""
     fatal: str | None = None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_rtmedload.shards.link import Link, Message
     from pytest_rtmedload.workload.spec import LoadSpec
 
+SHARDS: Final = 1
+"""Processes a load test runs in: one worker drives them all."""
 HOPELESS_S: Final = 5.0
 """A test in which nothing has succeeded for so long, and something failed, is stopped early."""
 
@@ -86,6 +88,10 @@ class Coordinator:
         self._tests: dict[str, Progress] = {}
         self._began = time.perf_counter()
         self._lock = threading.RLock()
+        self.announced: set[str] = set()
+        """Node ids of the load tests that workers have collected."""
+        self._alone = False
+        self._waiting: list[tuple[int, dict[str, Any]]] | None = None  # arrivals while ordinary tests still run
         self._unavailable: str | None = None  # why there is no agent, once a test has met that
         self.results: list[TestResult] = []
 
@@ -113,7 +119,26 @@ class Coordinator:
                 test.interrupted = test.interrupted or "interrupted before its end"
                 self._conclude(test)
 
+    def hold(self) -> None:
+        """Let no load test begin before `ordinary_tests_ended`: other processes still run ordinary tests."""
+        if not self._alone:
+            self._waiting = self._waiting or []
+
+    def ordinary_tests_ended(self) -> None:
+        """From now on the machine belongs to the load tests."""
+        with self._lock:
+            self._alone = True
+            waiting, self._waiting = self._waiting or [], None
+            for shard, content in waiting:
+                self._on_arrive(shard, content)
+
+    def _on_collected(self, _shard: int, content: dict[str, Any]) -> None:
+        self.announced.update(content["nodeids"])
+
     def _on_arrive(self, shard: int, content: dict[str, Any]) -> None:
+        if self._waiting is not None:
+            self._waiting.append((shard, content))
+            return
         spec: LoadSpec = content["spec"]
         try:
             agent = self._agents.known()
@@ -122,7 +147,7 @@ class Coordinator:
             return
         test = self._tests.setdefault(spec.nodeid, Progress(spec, self.elapsed))
         test.shards.add(shard)
-        if len(test.shards) == len(self._links):
+        if len(test.shards) == SHARDS:
             for number, member in enumerate(sorted(test.shards)):
                 self._send(
                     member,
@@ -141,7 +166,7 @@ class Coordinator:
             self._tests.pop(content["nodeid"], None)
             self._refuse(shard, str(error))
         else:
-            self._send(shard, "agent", url=agent.url)
+            self._send(shard, "agent", url=agent.url, dialect=agent.dialect, embedded=agent.embedded)
 
     def _on_ready(self, shard: int, content: dict[str, Any]) -> None:
         test = self._tests[content["nodeid"]]
@@ -230,6 +255,7 @@ class Coordinator:
             shards=len(test.shards),
             started_s=test.started_s,
             saturated=spec.think == 0 and spec.iterations is None and not spec.open,
+            steady=spec.iterations is None,
             interrupted=test.interrupted,
             fatal=fatal,
             notes=(f"second run: the first was INVALID: {spec.after}",) if spec.after is not None else (),

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,7 @@ class Worker:
         self.settings = settings
         self._link = link
         self._inbox: deque[Message] = deque()
+        self._came = threading.Event()
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         link.setcallback(self._deliver)
 
@@ -72,6 +74,24 @@ class Worker:
                     assigned = assigned | await self.expect("agent")
         finally:
             self._wake = None
+
+    def agent(self) -> dict[str, Any]:
+        """Ask for the agent before there is an event loop: its URL, dialect, and whether it is the embedded one.
+
+        Raises:
+            Refused: there is none, or the coordinator does not answer.
+        """
+        self._inbox.clear()
+        self._came.clear()
+        self.tell("need_agent", nodeid="")
+        while self._inbox or self._came.wait(LOST_S):
+            self._came.clear()
+            for kind, content in self.messages():
+                if kind == "agent":
+                    return content
+                if kind == "refuse":
+                    raise Refused(content["reason"], skip=content["skip"])
+        raise Refused(f"the coordinator did not answer within {LOST_S:g} s (waiting for the agent)", skip=False)
 
     def tell(self, kind: str, **content: Any) -> None:
         """Send a message to the coordinator."""
@@ -107,6 +127,7 @@ class Worker:
     def _deliver(self, message: Message) -> None:
         """Called by the link, possibly in a thread of its own."""
         self._inbox.append(message)
+        self._came.set()
         if self._wake is not None:
             loop, event = self._wake
             loop.call_soon_threadsafe(event.set)

@@ -133,7 +133,7 @@ def _little(measured: Measured) -> list[str]:
     plan = measured.plan
     n = measured.count(ITERATION, *Outcome)
     done = measured.count(ITERATION, Outcome.OK, Outcome.FAILED, Outcome.ABORTED)
-    if plan.model != "closed" or plan.interrupted is not None or not n or not measured.duration_s:
+    if plan.model != "closed" or not plan.steady or plan.interrupted is not None or not n or not measured.duration_s:
         return []
     spent = sum(measured.total_s(ITERATION, outcome) for outcome in Outcome)
     paused = measured.recording.health.paused_ns / 1e9
