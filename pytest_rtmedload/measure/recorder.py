@@ -29,6 +29,17 @@ NS = 1_000_000_000
 _FOREVER = 2**62
 
 
+def warm_up() -> None:
+    """Do once what a drain does: the first time numpy takes 50 ms for it, which would block the users of a test."""
+    recorder = Recorder()
+    recorder.start(0, {Phase.MEASURE: (0.0, 1.0)})
+    append = recorder.appender(SeriesKey("warm up"))
+    for end in (10, NS):
+        append((0, 0, end))
+    recorder.lagged(0, 1)
+    recorder.drain(NS)
+
+
 class Recorder:
     """Collects the samples of one shard between two drains.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_rtmedload.clients.native import prepare
 from pytest_rtmedload.measure.health import HealthProbe
-from pytest_rtmedload.measure.recorder import NS, Recorder
+from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.workload.conductors import conductor_for
 from pytest_rtmedload.workload.fan_out import FanOut
@@ -141,6 +141,7 @@ class ShardRun:
         if self._users.ended_by is not None:
             return
         prepare()
+        warm_up()
         gc.collect()
         gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
         self._coordinator.tell("ready", nodeid=self._spec.nodeid)
