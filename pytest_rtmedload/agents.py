@@ -122,7 +122,7 @@ def ask(url: str, path: str) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise AgentUnavailable(
             f"the agent at {without_secrets(url)} does not answer: {_reason(error)}; "
-            "start it, correct --load-host, or leave it out to test the embedded agent"
+            "start it, correct its URL (--load-host or API_BASE_URL), or leave that out to test the embedded agent"
         ) from None
 
 

@@ -20,7 +20,7 @@ from pytest_rtmedload.report.secrets import redact
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.suites import DEFAULT_SUITE, Suite, suite_named
 from pytest_rtmedload.targets import parse_target
-from pytest_rtmedload.workload.durations import per_second, seconds
+from pytest_rtmedload.workload.durations import per_second, seconds, some_seconds
 from pytest_rtmedload.workload.shapes import parse_shape
 
 if TYPE_CHECKING:
@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 class Sizes:
     """The sizes one source names: those it does not name are absent."""
 
-    source: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    users_of: Mapping[str, int] = field(default_factory=dict)
+    """Users by group, weaker than users of all groups from the same source."""
+
+    def of(self, group: str) -> dict[str, Any]:
+        """The sizes for tests of a group."""
+        return ({"users": self.users_of[group]} if group in self.users_of else {}) | dict(self.values)
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,6 @@ class LoadConfig:
     command_line: Sizes
     ini: Sizes
     environment: Sizes
-    group_users: Mapping[str, int]
-    """Users by group from the command line, ini or environment."""
     targets: tuple[tuple[Target, ...], ...]
     """Overrides, weakest first."""
     host: str | None
@@ -69,7 +72,7 @@ class LoadConfig:
     @property
     def sized_by_command_line(self) -> bool:
         """True when a suite or a size was given on the command line: load tests are wanted."""
-        return self.suite_named or bool(self.command_line.values)
+        return self.suite_named or bool(self.command_line.values or self.command_line.users_of)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -108,10 +111,10 @@ def _flag(text: str) -> bool:
 
 
 def _evidence(text: str) -> Evidence:
-    try:
-        return Evidence(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not one of {', '.join(Evidence)}") from None
+    modes = [mode for mode in Evidence if mode is not Evidence.NONE]  # that one is the smoke suite's
+    if text not in modes:
+        raise ValueError(f"{text!r} is not one of {', '.join(modes)}")
+    return Evidence(text)
 
 
 def _url(text: str) -> str:
@@ -139,7 +142,8 @@ def _header(text: str) -> tuple[str, str]:
 
 READERS: Final[dict[str, Callable[[str], Any]]] = {
     "users": _count,
-    **dict.fromkeys(("duration", "ramp", "warmup", "think"), seconds),
+    "duration": some_seconds,
+    **dict.fromkeys(("ramp", "warmup", "think"), seconds),
     "rate": per_second,
     "shape": parse_shape,
     "evidence": _evidence,
@@ -210,18 +214,19 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         option = BY_NAME[name]
         return next((value for source in sources if (value := source.get(option)) is not None), default)
 
-    def sizes(source: str, values: _Source) -> Sizes:
-        return Sizes(source, {o.name: v for o in SIZES if (v := values.get(o)) is not None})
+    def sizes(values: _Source) -> Sizes:
+        named = {o.name: v for o in SIZES if (v := values.get(o)) is not None}
+        users = {g: v for g, word in GROUP_OPTIONS.items() if (v := values.get(BY_NAME[f"{word}_users"])) is not None}
+        return Sizes(named, users)
 
     seed = strongest("seed")
     headers = [pair for source in reversed(sources) for pair in source.get(BY_NAME["header"]) or ()]
     return LoadConfig(
         suite=strongest("suite") or suite_named(DEFAULT_SUITE),
         suite_named=sources[0].get(BY_NAME["suite"]) is not None,
-        command_line=sizes("the command line", sources[0]),
-        ini=sizes("the ini file", sources[1]),
-        environment=sizes("the environment", sources[2]),
-        group_users={g: n for g, word in GROUP_OPTIONS.items() if (n := strongest(f"{word}_users")) is not None},
+        command_line=sizes(sources[0]),
+        ini=sizes(sources[1]),
+        environment=sizes(sources[2]),
         targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
         host=strongest("host"),
         dialect=strongest("dialect", DEFAULT_DIALECT),

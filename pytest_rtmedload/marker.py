@@ -9,7 +9,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Target
 from pytest_rtmedload.suites import CUSTOM_GROUP, GROUPS, SUITES
 from pytest_rtmedload.targets import from_mapping, make_target
-from pytest_rtmedload.workload.durations import per_second, seconds
+from pytest_rtmedload.workload.durations import per_second, seconds, some_seconds
 from pytest_rtmedload.workload.shapes import Shape, parse_shape
 from pytest_rtmedload.workload.spec import DEFAULT_TIMEOUT_S, LoadSpec
 
@@ -57,7 +57,7 @@ def _limit(name: str) -> Callable[[Any], float]:
 
 ARGUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
     "users": _whole,
-    "duration": seconds,
+    "duration": some_seconds,
     "ramp": seconds,
     "warmup": seconds,
     "rate": per_second,
@@ -173,11 +173,9 @@ def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict
     if "users" in marked and config.users_cap is not None:
         marked["users"] = min(marked["users"], config.users_cap)
     given = set(marked)
-    for source in (config.environment.values, config.ini.values, marked, config.command_line.values):
+    for source in (config.environment.of(group), config.ini.of(group), marked, config.command_line.of(group)):
         found |= source
         given |= set(source)
-    if group in config.group_users and "users" not in config.command_line.values:
-        found["users"] = config.group_users[group]
     timed = "duration" in config.command_line.values
     found["iterations"] = arguments.get("iterations") or (None if timed else suite.iterations)
     if found["iterations"] is not None:

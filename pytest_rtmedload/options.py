@@ -7,6 +7,7 @@ and texts only; what a value means is read in `config`, where there is something
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -114,6 +115,12 @@ def add_aliases(parser: pytest.Parser) -> None:
         free = [alias for alias in option.aliases if _is_free(parser, alias)]
         if free:
             _add(group, option, free)
+
+
+def mentioned(config: pytest.Config, name: str) -> bool:
+    """Whether any source says something about an option; what it says is read in `config`."""
+    option = BY_NAME[name]
+    return bool(config.getoption(option.dest, None) or config.getini(option.dest) or os.environ.get(option.variable))
 
 
 def _is_free(parser: pytest.Parser, switch: str) -> bool:

@@ -34,6 +34,7 @@ ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
 """Names under which pytest-asyncio may be registered."""
 SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
 OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
+UNASKED: pytest.StashKey[int] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 TESTS: pytest.StashKey[Tests] = pytest.StashKey()
 TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
@@ -53,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
         options_of(config)  # a wrong option is one line, whatever tests there are
-    if config.getoption("load_uvloop", None) or config.getini("load_uvloop"):
+    if declared.mentioned(config, "uvloop") and options_of(config).uvloop:
         from pytest_rtmedload.uvloop_factory import UvloopPlugin  # noqa: PLC0415 - only where it is asked for
 
         config.pluginmanager.register(UvloopPlugin(), "rtmedload-uvloop")
@@ -147,6 +148,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reason = selection.why_not(item, config, options)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
+            config.stash[UNASKED] = config.stash.get(UNASKED, 0) + (reason == selection.UNASKED)
             tests = [test for test in tests if test is not item]
     if tests and CHANNEL in getattr(config, "workerinput", {}):
         tests_of(config).announce([test.nodeid for test in tests])
@@ -304,6 +306,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     run = terminalreporter.config.stash.get(RUN, None)
     if run is not None:
         run.write_summary(terminalreporter)
+    unasked = terminalreporter.config.stash.get(UNASKED, 0)
+    if unasked:
+        tests = "load test was" if unasked == 1 else "load tests were"
+        terminalreporter.write_line(f"{unasked} {tests} not asked for: run with -m load or --load-suite quick")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

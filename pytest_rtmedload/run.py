@@ -77,10 +77,13 @@ class Tests:
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
+        refused: Refused | None = None
         try:
             agent = self._worker.agent()
-        except Refused as refused:
-            _refuse(str(refused), skip=refused.skip)
+        except Refused as error:
+            refused = error
+        if refused is not None:  # outside of the handler, so that one reason is shown and not two
+            _refuse(refused)
         allowed = self._options.call_number if self._options.allow_calls else None
         number = FICTIONAL_NUMBER if agent["embedded"] else allowed
         return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
@@ -110,13 +113,16 @@ class Tests:
         Raises:
             BaseException: pytest's outcome when it could not run, or was ended from within.
         """
+        refused: Refused | None = None
         try:
             judged = await self._worker.run(LoadTest(spec, body, arguments))
             if judged.result["verdict"] == Verdict.INVALID and spec.evidence is Evidence.PROVISIONAL:
                 reason = next(iter(judged.result["reasons"]), "")
                 judged = await self._worker.run(LoadTest(replace(spec, after=reason), body, arguments))
-        except Refused as refused:
-            _refuse(str(refused), skip=refused.skip)
+        except Refused as error:
+            refused = error
+        if refused is not None:
+            _refuse(refused)
         return judged
 
 
@@ -236,10 +242,10 @@ def _present(result: TestResult) -> dict[str, Any]:
     }
 
 
-def _refuse(reason: str, *, skip: bool) -> NoReturn:
-    if skip:
-        pytest.skip(reason)
-    pytest.fail(reason, pytrace=False)
+def _refuse(refused: Refused) -> NoReturn:
+    if refused.skip:
+        pytest.skip(str(refused))
+    pytest.fail(str(refused), pytrace=False)
 
 
 def open_terminal() -> TextIO:

@@ -63,6 +63,9 @@ class RemoteProtocolError(TransportError):
 class TimeoutException(TransportError):  # noqa: N818 - httpx's name
     """No whole answer within the limit: a censored sample."""
 
+    censored = True
+    """The iteration it ends is known to be slower than what was waited, too."""
+
 
 class HTTPStatusError(HTTPError):
     """Raised by `Response.raise_for_status`; `counted` when the status made the operation a failed one."""

@@ -45,7 +45,7 @@ def failure_text(test: TestResult) -> str:
     targets = [target.text for target in story.by_verdict(test.targets)]
     reasons = test.reasons or [t.text for t in test.targets if t.verdict is not Verdict.PASS]
     first = reasons[0] if reasons else f"verdict {test.verdict.value}"
-    lines = [f"load test {test.verdict.value}: {first}", story.size_line(test)]
+    lines = [f"{test.verdict.value}: {first}", story.size_line(test)]
     marks = [*story.labels(test), *filter(None, [story.consequence(test)])]
     lines += [" · ".join(marks)] if marks else []
     lines += dict.fromkeys([*reasons[1:], *(line for line in targets if line != first)])

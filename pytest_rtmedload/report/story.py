@@ -78,15 +78,18 @@ def agent_line(agent: AgentInfo) -> str:
 def why(run: RunResult) -> list[str]:
     """Why the run's verdict is what it is, most important first; empty for a clean PASS."""
     reasons = [_criterion_reason(c) for c in by_verdict(run.criteria) if c.verdict is not Verdict.PASS]
+    counted = [test for test in run.tests if not test.superseded]
     for verdict in (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE):
-        tests = [test for test in run.tests if test.verdict is verdict]
+        tests = [test for test in counted if test.verdict is verdict]
         if tests:
-            reasons.append(_tests_reason(verdict, tests, len(run.tests)))
+            reasons.append(_tests_reason(verdict, tests, len(counted)))
     return reasons
 
 
 def consequence(test: TestResult) -> str:
     """What pytest makes of the verdict, where the verdict alone does not say it."""
+    if test.superseded:
+        return "superseded by a second run"
     if test.verdict is Verdict.PASS:
         return "fails the test" if test.failed_test else ""
     if test.failed_test:  # a FAIL and an INVALID always do; only the evidence mode makes an INCONCLUSIVE one

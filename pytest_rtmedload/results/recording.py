@@ -200,6 +200,11 @@ class Recording:
         names = dict.fromkeys(key.metric for key in self.series)
         return sorted(names, key=lambda name: name != ITERATION)
 
+    def measured_metrics(self) -> list[str]:
+        """Names of the metrics with samples in the measured phase."""
+        measured = {key.metric for key, cells in self.series.items() if any(c.phase == Phase.MEASURE for c in cells)}
+        return [name for name in self.metrics() if name in measured]
+
     def tags(self) -> list[str]:
         """All tags that were set, sorted."""
         return sorted({key.tag for key in self.series if key.tag})

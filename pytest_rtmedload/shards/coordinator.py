@@ -248,7 +248,7 @@ class Coordinator:
             users=spec.in_flight_limit if spec.open else spec.users,
             phases=self._phases(test),
             evidence=spec.evidence,
-            targets=override(spec.targets, self._config.targets, test.recording.metrics()),
+            targets=override(spec.targets, self._config.targets, test.recording.measured_metrics()),
             metric=spec.metric,
             critical=spec.critical,
             negative=spec.negative,

@@ -182,6 +182,7 @@ class ShardRun:
             return self._users.finished and not any(command.kind == "users" for command in self._commands)
         if not self._dispatcher.done():
             return False
+        self._dispatcher.result()  # raises what went wrong there
         return self._users.finished if self._ended_ns is not None else self._users.in_flight == 0
 
     async def _dispatch(self) -> None:

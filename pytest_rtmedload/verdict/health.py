@@ -32,7 +32,7 @@ FEWEST_STARTS: Final = 0.95
 LITTLE_TOLERANCE: Final = 0.05
 LITTLE_ITERATIONS: Final = 20
 """Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
-_REMEDY: Final = "use fewer users, or more processes with -n"
+_REMEDY: Final = "use fewer users or a lower rate"
 
 
 def lag_limit_ns(targets: Iterable[Target]) -> int:
@@ -98,7 +98,7 @@ def _lagged_too_long(health: Health, limit_ns: int) -> list[str]:
         return []
     late, most = percent(health.lagging_ns / health.measured_ns), percent(MOST_LAGGING)
     blocked = f"more than {number(limit_ns / 1e6)} ms late for {number(late, most)} % of the measured time"
-    advice = f"{_REMEDY}, or move blocking calls out of the test body"
+    advice = "move blocking calls out of 'async def' bodies, or make the body a plain 'def'; else use fewer users"
     return [f"the event loop was blocked: {blocked} (at most {number(most)} %); {advice}"]
 
 

@@ -26,6 +26,18 @@ def seconds(value: float | str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def some_seconds(value: float | str) -> float:
+    """A duration in seconds that is not 0.
+
+    Raises:
+        ValueError: not a duration, or 0.
+    """
+    found = seconds(value)
+    if not found:
+        raise ValueError(f"{value!r}: nothing can be measured in no time")
+    return found
+
+
 def per_second(value: float | str) -> float:
     """An arrival rate per second.
 

@@ -274,9 +274,10 @@ class FanOut:
 
     async def _serve(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Open model: iterate when an arrival comes, else wait in the pool."""
-        while running.cut != Cut.END:
+        while running.cut != Cut.END and time.perf_counter_ns() < self._end_ns:
             running.cut = None
             running.due_ns = await self._next_arrival(running)
+            self._begun(running)
             running.user.begin_iteration()
             self._recorder.users_changed(+1, time.perf_counter_ns())
             try:
@@ -321,22 +322,32 @@ class FanOut:
     ) -> None:
         """One iteration with fixtures of its own; one of them failing is the iteration failing."""
         user, start = running.user, time.perf_counter_ns()
+        running.started_ns = start
         try:
             async with contextlib.AsyncExitStack() as stack:
                 entered = Entered(stack, known)
                 own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
                 await self._measured(running, arguments | own)
+        except asyncio.CancelledError:
+            if running.cut is None:
+                raise
+            entering = running.started_ns != 0  # else the body had ended, and is a sample already
+            outcome = self._cut_off(running)
+            if entering:
+                user.add(ITERATION, start, time.perf_counter_ns(), outcome)
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - as in a body
             user.add(ITERATION, start, time.perf_counter_ns(), self._failed(user, error))
+        finally:
+            running.started_ns = 0
 
     async def _measured(self, running: _Running, arguments: dict[str, Any]) -> None:
         """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
         user, clock = running.user, time.perf_counter_ns
         running.started_ns = start = clock()
         if running.due_ns:
-            self._started(running, start)
+            user.late_ns = start - running.due_ns  # all samples count from when the iteration was due
         elif start >= self._end_ns:
             running.started_ns = 0
             return
@@ -357,13 +368,11 @@ class FanOut:
             running.started_ns = 0
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
 
-    def _started(self, running: _Running, start: int) -> None:
-        """An arrival begins: all its samples count from when it was due."""
-        late = start - running.due_ns
-        running.user.late_ns = late
+    def _begun(self, running: _Running) -> None:
+        """Open model: an arrival has got its user."""
         if self._recorder.phase_at(running.due_ns) is Phase.MEASURE:
             self.starts.achieved_starts += 1
-            self.starts.late_starts += late > self._late_ns
+            self.starts.late_starts += time.perf_counter_ns() - running.due_ns > self._late_ns
 
     def _cut_off(self, running: _Running) -> Outcome:
         """What was cancelled by us is a sample: the iteration took longer than it was waited for."""
@@ -376,10 +385,12 @@ class FanOut:
         return Outcome.CENSORED
 
     def _failed(self, user: VirtualUser, error: Exception) -> Outcome:
-        if getattr(error, "counted", False):
-            return Outcome.ABORTED
-        self._recorder.error(describe(error), excerpt(error))
-        return Outcome.ABORTED if user.failed_operations else Outcome.FAILED
+        counted = getattr(error, "counted", False)
+        if not counted:
+            self._recorder.error(describe(error), excerpt(error))
+        if user.failed_operations and (getattr(error, "censored", False) or isinstance(error, TimeoutError)):
+            return Outcome.CENSORED  # it, too, would have taken longer than what was waited
+        return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
 
     def _user_failed(self, what: str, error: BaseException) -> None:
         message = f"virtual user failed to {what}: {describe(error)}"

@@ -56,6 +56,17 @@ def test_timeouts_raise_the_percentile(load_run_of: LoadRun) -> None:
     assert any("no answer within 0.3 s" in message for message in messages(result))
 
 
+def test_an_iteration_that_ends_by_a_timeout_is_censored_too(load_run_of: LoadRun) -> None:
+    """The default metric is `iteration`: what hides there hides from most tests."""
+    load_run_of.file(test_it=HEALTH.format(timeout=0.3, p95=250).replace('metric="GET /health", ', ""))
+    slow = "--load-embedded=http.delay=lognormal(60ms, 3)"
+    load_run_of("-m", "load", "--load-ramp=0", "--load-warmup=0", "--load-seed=3", slow, sizes=())
+    test = load_run_of.result()["tests"][0]
+    assert test["metrics"]["iteration"]["censored"] == test["metrics"]["GET /health"]["censored"] > 5
+    assert test["metrics"]["iteration"]["p95_ms"] is None
+    assert test["verdict"] == "FAIL"
+
+
 def test_a_stall_shows_in_the_slowest_answers(load_run_of: LoadRun) -> None:
     result = run_with(load_run_of, "http.stall=600ms@500ms", p95=400)
     assert result["tests"][0]["metrics"]["GET /health"]["max_ms"] >= 500

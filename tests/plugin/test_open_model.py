@@ -141,3 +141,44 @@ def test_wrong_arguments_are_one_line(load_run_of: LoadRun, marker: str, complai
     result = load_run_of(sizes=())
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([complaint])
+
+
+def test_it_ends_when_the_last_iteration_in_flight_has_ended(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import asyncio, pytest, time
+
+        began = time.monotonic()
+
+        @pytest.mark.load(rate=20, duration="500ms")
+        async def test_it(load):
+            await asyncio.sleep(0.3)
+
+        def test_no_waiting_for_the_grace():
+            assert time.monotonic() - began < 10
+        """
+    )
+    load_run_of("--suite=quick", *NO_RAMP[2:], sizes=()).assert_outcomes(passed=2)
+    assert only_test(load_run_of)["iterations"] == 10
+
+
+def test_failing_iteration_fixtures_are_not_the_generators_fault(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+        from pytest_rtmedload import user_fixture
+
+        @user_fixture(scope="iteration")
+        async def call(load):
+            if load.random.random() < 0.3:
+                raise ConnectionError("refused")
+
+        @pytest.mark.load(rate=100, duration="1s")
+        async def test_it(load, call):
+            pass
+        """
+    )
+    load_run_of(*NO_RAMP, sizes=())
+    test = only_test(load_run_of)
+    assert (test["verdict"], test["generator"]["verdict"]) == ("FAIL", "PASS")
+    assert test["generator"]["achieved_ratio"] == 1.0

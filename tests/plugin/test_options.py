@@ -57,6 +57,22 @@ def test_users_of_one_group(load_run_of: LoadRun, pytester: pytest.Pytester) -> 
     assert (test["group"], test["users"]) == ("ws", 7)
 
 
+def test_users_of_a_group_keep_the_order_of_sources(load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = load_run_of.pytester.mkdir("api")
+    (folder / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.load(users=4, iterations=1)\nasync def test_it(load):\n    pass\n"
+    )
+
+    def users(*arguments: str) -> int:
+        load_run_of("-m", "load", *arguments, sizes=()).assert_outcomes(passed=1)
+        return int(load_run_of.result()["tests"][0]["users"])
+
+    monkeypatch.setenv("RTMEDLOAD_API_USERS", "2")
+    assert users() == 4
+    assert users("-o", "load_api_users=3") == 4
+    assert users("--api-users=5") == 5
+
+
 def test_a_users_own_option_keeps_its_meaning(load_run_of: LoadRun) -> None:
     load_run_of.pytester.makeconftest(
         """
@@ -95,6 +111,8 @@ def test_a_users_own_option_keeps_its_meaning(load_run_of: LoadRun) -> None:
         ("--load-users=-3", "--load-users: '-3' is not a whole number of at least 1"),
         ("--load-users=many", "--load-users: 'many' is not a whole number of at least 1"),
         ("--load-duration=5 weeks", "--load-duration: '5 weeks' is not a duration: *"),
+        ("--load-duration=0", "--load-duration: '0': nothing can be measured in no time"),
+        ("--load-evidence=none", "--load-evidence: 'none' is not one of strict, provisional, point"),
         ("--load-evidence=maybe", "--load-evidence: 'maybe' is not one of strict, provisional, point*"),
         ("--load-host=localhost:8000", "--load-host: 'localhost:8000' is not a URL: *"),
         ("--load-target=p95=3", "--load-target: unknown limit 'p95'*"),
@@ -128,6 +146,7 @@ def test_a_wrong_variable_is_one_line_only_where_there_are_load_tests(
     [
         ("user=3", "*test_it.py::test_it: load() has no argument 'user'; it has users, duration*"),
         ("users=0", "*test_it.py::test_it: load(users=0): a whole number of at least 1 is needed"),
+        ("duration=0", "*load(duration=0): 0: nothing can be measured in no time*"),
         ("duration='soon'", "*test_it.py::test_it: load(duration='soon'): 'soon' is not a duration*"),
         ("p95='fast'", "*test_it.py::test_it: load(p95='fast'): *a limit is a number*"),
         ("errors=3", "*test_it.py::test_it: load(errors=3): *a fraction between 0 and 1*"),

@@ -54,6 +54,25 @@ def test_lowering_one_target_by_option_fails_exactly_the_test_that_has_it(load_r
     }
 
 
+def test_the_override_table_leaves_alone_what_only_a_fixture_did(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import asyncio, pytest
+        from pytest_rtmedload import user_fixture
+
+        @user_fixture
+        async def account(load):
+            with load.measure("sign up"):
+                await asyncio.sleep(0.02)
+
+        @pytest.mark.load(iterations=30)
+        async def test_it(load, account):
+            pass
+        """
+    )
+    load_run_of("--load-target", "sign up:p95=1").assert_outcomes(passed=1)
+
+
 def test_errors_above_the_limit_fail_however_fast_they_are(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

@@ -54,7 +54,7 @@ def test_what_was_not_measured_is_empty_in_properties(nothing: RunResult) -> Non
 def test_failure_text_starts_with_what_went_wrong(failing: RunResult) -> None:
     lines = junit.failure_text(failing.tests[3]).splitlines()
     assert lines == [
-        "load test FAIL: POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n = 1200) FAIL",
+        "FAIL: POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n = 1200) FAIL",
         "10 users, 16 s, 312/s, 101 of 1,200 iterations failed",
         "critical",
         "POST /api/call p95 - ms ≤ 150 ms (95 % bounds 0–0, n = 1200) PASS",
@@ -71,9 +71,9 @@ def test_failure_text_starts_with_what_went_wrong(failing: RunResult) -> None:
 
 def test_failure_text_without_reasons_takes_the_target_that_did_not_pass(failing: RunResult) -> None:
     test = dataclasses.replace(failing.tests[3], reasons=[])
-    assert junit.failure_text(test).splitlines()[0].startswith("load test FAIL: POST /api/call p95 181.0 ms > 150 ms")
+    assert junit.failure_text(test).splitlines()[0].startswith("FAIL: POST /api/call p95 181.0 ms > 150 ms")
     bare = dataclasses.replace(test, targets=[])
-    assert junit.failure_text(bare).splitlines()[0] == "load test FAIL: verdict FAIL"
+    assert junit.failure_text(bare).splitlines()[0] == "FAIL: verdict FAIL"
 
 
 def test_failure_text_of_others_holds_no_control_characters(hostile: RunResult) -> None:
@@ -180,7 +180,7 @@ def test_pytest_writes_the_properties_and_the_reasons(session: tuple[ET.Element,
     assert float(found["load.p95_ms"] or "") > 0
     failure = case.find("failure")
     assert failure is not None
-    assert "load test FAIL: POST /api/call p95 181.0 ms > 150 ms" in (failure.get("message") or "")
+    assert "FAIL: POST /api/call p95 181.0 ms > 150 ms" in (failure.get("message") or "")
 
 
 def test_pytest_writes_a_case_for_each_criterion(session: tuple[ET.Element, str]) -> None:

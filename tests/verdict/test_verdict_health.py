@@ -61,7 +61,7 @@ def test_a_blocked_loop_makes_the_test_invalid() -> None:
     (reason,) = found.reasons
     assert reason == (
         "the event loop was blocked: more than 15 ms late for 5.0000001 % of the measured time (at most 5 %); "
-        "use fewer users, or more processes with -n, or move blocking calls out of the test body"
+        "move blocking calls out of 'async def' bodies, or make the body a plain 'def'; else use fewer users"
     )
 
 
@@ -78,7 +78,7 @@ def test_a_fail_through_lag_alone_is_invalid(target: Target, evidence: Evidence)
     (reason,) = found.generator.reasons
     assert reason == (
         f"GET /health {target.name} fails only through samples made while the event loop was blocked; "
-        "use fewer users, or more processes with -n"
+        "use fewer users or a lower rate"
     )
 
 
