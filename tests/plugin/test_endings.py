@@ -134,9 +134,7 @@ def test_a_named_agent_that_does_not_answer_is_one_error(load_run_of: LoadRun) -
     result = load_run_of("--load-host=http://127.0.0.1:9", "-rs")
     result.assert_outcomes(failed=1, skipped=3, passed=1)
     result.stdout.fnmatch_lines(
-        [
-            "*the agent at http://127.0.0.1:9 does not answer: connection refused; start it, correct its URL (--load-host*"
-        ]
+        ["*the agent at http://127.0.0.1:9 does not answer: connection refused; start it, correct its URL*"]
     )
 
 

@@ -68,7 +68,7 @@ def test_independent_samples(name: str, n: int) -> None:
         sum(times[i] for i, verdict in enumerate(verdicts) if verdict is wrong) / runs
         for wrong in (Verdict.PASS, Verdict.FAIL)
     )
-    print(f"\nindependent {name} n = {n}: wrong PASS {passed:.1%}, wrong FAIL {failed:.1%}", end="")  # noqa: T201 - the rates
+    print(f"\nindependent {name} n = {n}: wrong PASS {passed:.1%}, wrong FAIL {failed:.1%}", end="")
     assert max(passed, failed) <= worst_rate(runs)
 
 
@@ -86,7 +86,7 @@ def test_correlated_samples(name: str, clusters: int, size: int, correlation: fl
         naive.append(ShareRule.independent(samples.n, 1 - PERCENTILES[name]).verdict(k))
     passed, failed = rates(judged)
     alone = "as independent: {:.1%}, {:.1%}".format(*rates(naive))
-    print(  # noqa: T201 - the rates
+    print(
         f"\n{clusters} clusters of {size}, correlation {correlation}, {name}: "
         f"wrong PASS {passed:.1%}, wrong FAIL {failed:.1%} ({alone})",
         end="",
@@ -114,6 +114,6 @@ def test_where_clustering_is_measured() -> None:
             verdicts[where].append(ShareRule(n, allowed, worth).verdict(k))
     wrong = {where: rates(seen) for where, seen in verdicts.items()}
     for where, (passed, failed) in wrong.items():
-        print(f"\nclustering measured {where}: wrong PASS {passed:.1%}, wrong FAIL {failed:.1%}", end="")  # noqa: T201 - the rates
+        print(f"\nclustering measured {where}: wrong PASS {passed:.1%}, wrong FAIL {failed:.1%}", end="")
     assert max(wrong["there and at twice its share"]) <= worst_rate(runs)
     assert wrong["at the limit"][0] > 2 * ALPHA
