@@ -21,7 +21,7 @@ load: $(READY)
 	$(BIN)/pytest -m load --suite quick $(ARGS) tests/load
 
 test: $(READY)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

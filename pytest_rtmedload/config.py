@@ -55,6 +55,8 @@ class LoadConfig:
     targets: tuple[tuple[Target, ...], ...]
     """Overrides, weakest first."""
     host: str | None
+    ws_host: str | None
+    """Base of relative WebSocket URLs; None: that of the agent."""
     dialect: str
     headers: Mapping[str, str]
     allow_calls: bool
@@ -123,6 +125,13 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _ws_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("ws", "wss", "http", "https") or not separator or not rest.strip("/"):
+        raise ValueError(f"{text!r} is not a URL: write it as ws://host:port or wss://host")
+    return text.rstrip("/")
+
+
 def _number(text: str) -> str:
     if not re.fullmatch(r"\+[1-9]\d{1,14}", text):
         raise ValueError(f"{text!r} is not a telephone number: write it as +15550100000")
@@ -149,6 +158,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "evidence": _evidence,
     "suite": suite_named,
     "host": _url,
+    "ws_host": _ws_url,
     "dialect": _dialect,
     "header": _header,
     "allow_calls": _flag,
@@ -229,6 +239,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         environment=sizes(sources[2]),
         targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
         host=strongest("host"),
+        ws_host=strongest("ws_host"),
         dialect=strongest("dialect", DEFAULT_DIALECT),
         headers=dict(headers),
         allow_calls=strongest("allow_calls", False),

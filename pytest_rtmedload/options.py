@@ -71,6 +71,9 @@ OTHERS: Final = (
         aliases=("--host",),
         variables=("API_BASE_URL",),
     ),
+    Option(
+        "ws_host", "URL of the agent's WebSockets, where it is not the agent's own", "URL", variables=("WS_BASE_URL",)
+    ),
     Option("dialect", "wire formats the agent speaks: rtmedagent or artagent-v1 (default: rtmedagent)", "NAME"),
     Option(
         "header",

@@ -9,7 +9,7 @@ import random
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_rtmedload.results.recording import Outcome, SeriesKey
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_rtmedload.clients.http import HttpClient
+    from pytest_rtmedload.clients.observe import Observer
+    from pytest_rtmedload.clients.websocket import WebSocketClient
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.measure.recorder import Recorder
 
+
+C = TypeVar("C")
 
 CURRENT: ContextVar[VirtualUser] = ContextVar("virtual user")
 """The user on whose behalf the present task runs."""
@@ -71,6 +75,8 @@ class VirtualUser:
         self._recorder = recorder
         self._appenders: dict[tuple[str, str], Callable[[tuple[int, int, int]], None]] = {}
         self._http: HttpClient | None = None
+        self._sockets: list[WebSocketClient] = []
+        self._observer: Observer | None = None
         self._at_end: list[Callable[[], None]] = []
 
     @property
@@ -87,6 +93,42 @@ class VirtualUser:
                 redact=self.settings.redact,
             )
         return self._http
+
+    def ws(self, url: str, *, name: str | None = None, **options: Any) -> WebSocketClient:
+        """A measured WebSocket of this user: `async with load.ws("/ws/relay", name="relay") as ws:`.
+
+        Args:
+            url: absolute, or relative to the agent's URL.
+            name: the metric of messages answered (`ws.ask`), instead of `ws.message`; handshakes and pings keep theirs.
+            **options: those of `WebSocketClient`.
+        """
+        from pytest_rtmedload.clients.websocket import WebSocketClient  # noqa: PLC0415 - where it is used
+
+        options.setdefault("timeout", self._surroundings.timeout)
+        socket = WebSocketClient(
+            self,
+            url,
+            base_url=self._ws_base_url,
+            headers_for=self._headers_for,
+            name=name,
+            redact=self.settings.redact,
+            **options,
+        )
+        self._sockets = [*(one for one in self._sockets if one.is_open), socket]
+        return socket
+
+    def observe(self, client: C) -> C:
+        """Measure a client of your own, of httpx, httpx2 or websockets, until this user ends; returns the client.
+
+        Raises:
+            TypeError: a client of another kind.
+        """
+        from pytest_rtmedload.clients.observe import Observer  # noqa: PLC0415 - where it is used
+
+        if self._observer is None:
+            self._observer = Observer(self, redact=self.settings.redact)
+            self.at_end(self._observer.stop)
+        return self._observer.observe(client)
 
     @contextlib.contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -184,8 +226,13 @@ class VirtualUser:
         """Close this user's connections."""
         for callback in self._at_end:
             callback()
+        for socket in self._sockets:
+            await socket.close()
         if self._http is not None:
             await self._http.aclose()
+
+    def _ws_base_url(self) -> str:
+        return self.settings.ws_host or self._base_url()
 
     def _base_url(self) -> str:
         url = self._surroundings.agent_url
@@ -195,8 +242,8 @@ class VirtualUser:
 
     def _headers_for(self, origin: str) -> Mapping[str, str]:
         """The headers of the options are the agent's: they may hold credentials that are nobody else's business."""
-        url = self._surroundings.agent_url
-        return self.settings.headers if url is not None and same_origin(url, origin) else {}
+        urls = filter(None, (self._surroundings.agent_url, self.settings.ws_host))
+        return self.settings.headers if any(same_origin(url, origin) for url in urls) else {}
 
     def _label(self, tag: str) -> None:
         self._tag = tag
@@ -212,14 +259,14 @@ class VirtualUser:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two URLs have the same scheme, host and port."""
-    ports = {"http": 80, "https": 443}
-    first, second = urlsplit(one), urlsplit(other)
-    return (first.scheme, first.hostname, first.port or ports.get(first.scheme)) == (
-        second.scheme,
-        second.hostname,
-        second.port or ports.get(second.scheme),
-    )
+    """Whether two URLs have the same scheme, host and port; a WebSocket has those of its HTTP handshake."""
+
+    def origin(url: str) -> tuple[str, str | None, int]:
+        parts = urlsplit(url)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        return scheme, parts.hostname, parts.port or {"https": 443}.get(scheme, 80)
+
+    return origin(one) == origin(other)
 
 
 def describe(error: BaseException) -> str:

@@ -6,6 +6,8 @@ import asyncio
 import json
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from pytest_rtmedload.clients import websocket_connection, websocket_session
 from pytest_rtmedload.clients.errors import DecodingError, TimeoutException
@@ -150,7 +152,7 @@ async def test_no_message_in_time_is_censored(connect: Connect, rows: CountingRo
         with pytest.raises(TimeoutException, match=r"within 0.05 s"):
             await anext(ws)  # type: ignore[arg-type]
     assert rows.outcomes == [OPENED, *[("ws.message", "censored")] * 3]
-    assert rows.took_ms("ws.message")[0] >= 50
+    assert rows.took_ms("ws.message")[0] >= 49
     assert rows.errors[0] == (str(raised.value), f"GET {agent.url}")
     assert rows.counts == []
 
@@ -531,3 +533,31 @@ async def test_it_must_be_connected_and_only_once(connect: Connect, rows: Counti
             with pytest.raises(RuntimeError, match="connects once"):
                 await ws
     assert rows.outcomes == [OPENED]
+
+
+async def test_it_talks_to_a_server_that_others_wrote(connect: Connect, rows: CountingRows) -> None:
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(echo, "127.0.0.1", 0, subprotocols=[Subprotocol("audio.v1")], max_size=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/ws", subprotocols=["audio.v1"]) as ws:
+            assert ws.subprotocol == "audio.v1"
+            for size in (0, 125, 126, 65_535, 65_536, MIB):
+                assert await ws.ask(bytes(size)) == bytes(size)
+            assert await ws.ask("ü") == "ü"
+            await ws.ping()
+        assert ws.close_code == 1000
+    assert rows.outcomes == [OPENED, *[("ws.message", "ok")] * 7, ("ws.ping", "ok")]
+
+
+async def test_each_wait_has_its_own_limit(connect: Connect, rows: CountingRows) -> None:
+    async with serving(answers(frame(TEXT, "late"))) as agent, connect(agent.url) as ws:
+        waits = [asyncio.create_task(ws.recv(limit)) for limit in (0.3, 0.02, 0.1, 0.02, 0.0, 5)]
+        ended = await asyncio.gather(*waits[:5], return_exceptions=True)
+        assert [str(error).split()[-2] for error in ended] == ["0.3", "0.02", "0.1", "0.02", "0"]
+        await ws.send("go")
+        assert await waits[5] == "late"
+    for took, limit in zip(sorted(rows.took_ms("ws.message")), (0, 20, 20, 100, 300), strict=True):
+        assert limit - 1 <= took < limit + 1000
