@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_rtmedload.clients.native import prepare
+from pytest_rtmedload import clients
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Health, Phase
@@ -140,7 +140,7 @@ class ShardRun:
             await self._users.changed(at_most=BEAT_NS / NS)
         if self._users.ended_by is not None:
             return
-        prepare()
+        clients.warm_up()
         warm_up()
         gc.collect()
         gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
