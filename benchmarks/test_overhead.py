@@ -50,6 +50,7 @@ class Stopwatch:
 class Settings:
     """What users need of the options here."""
 
+    ws_host = None
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
     @staticmethod

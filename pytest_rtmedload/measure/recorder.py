@@ -34,8 +34,8 @@ def warm_up() -> None:
     recorder = Recorder()
     recorder.start(0, {Phase.MEASURE: (0.0, 1.0)})
     append = recorder.appender(SeriesKey("warm up"))
-    for end in (10, NS):
-        append((0, 0, end))
+    for start in (0, NS):  # two cells, so that all branches are taken
+        append((start, start, start + 10))
     recorder.lagged(0, 1)
     recorder.drain(NS)
 

@@ -1,5 +1,8 @@
 """The recorder with a clock that the tests move."""
 
+import subprocess
+import sys
+
 from pytest_rtmedload.measure.recorder import NS, Recorder
 from pytest_rtmedload.results.recording import Cell, Clock, Outcome, Phase, Recording, SeriesKey
 
@@ -98,3 +101,22 @@ def test_ending_early_makes_the_rest_cool_down() -> None:
     sample(recorder, 1.4, 10)
     sample(recorder, 1.6, 10)
     assert cells(recorder.drain(T0 + 2 * NS)) == {Cell(Phase.MEASURE, 1): 1, Cell(Phase.COOLDOWN, 1): 1}
+
+
+def test_after_warming_up_a_drain_imports_nothing() -> None:
+    script = """
+import sys
+from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
+from pytest_rtmedload.results.recording import Phase, SeriesKey
+warm_up()
+before = set(sys.modules)
+recorder = Recorder()
+recorder.start(0, {Phase.MEASURE: (0.0, 9.0)})
+append = recorder.appender(SeriesKey("x"))
+for n in range(10_000):
+    append((n * NS // 5_000, n * NS // 5_000, n * NS // 5_000 + n * 1_000))
+recorder.lagged(5, NS // 2)
+recorder.drain(3 * NS)
+assert set(sys.modules) == before, set(sys.modules) - before
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
