@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+JUMP_NS: Final = 60_000_000_000
+"""Lateness beyond a minute is filled in with the ticks of a minute."""
 TICK_NS: Final = 10_000_000
 """10 ms: half the length of an audio frame."""
 
@@ -89,6 +91,8 @@ class HealthProbe:
             self._lagged(self._due, now_ns)
             if self._since is not None:
                 self._health.lagging_ns += now_ns - max(self._due, self._since[0])
+        if late > JUMP_NS:  # the machine slept, or the clock jumped: a mark of it, not a million ticks
+            self._due = now_ns - JUMP_NS
         while self._due <= now_ns:
             if self._since is not None:
                 self._health.lag.record((now_ns - self._due) // 1000)

@@ -16,7 +16,7 @@ from pytest_rtmedload.verdict.latency import holds_without_lag
 from pytest_rtmedload.verdict.wording import number, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_rtmedload.results.plan import Target
     from pytest_rtmedload.results.recording import Health
@@ -32,6 +32,13 @@ FEWEST_STARTS: Final = 0.95
 LITTLE_TOLERANCE: Final = 0.05
 LITTLE_ITERATIONS: Final = 20
 """Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
+SATURATED: Final = 0.9
+"""Share of a core above which the event loop's thread has no reserve."""
+CLIENTS: Final[dict[str, Callable[[str], bool]]] = {
+    "load.http": lambda metric: " /" in metric,
+    "load.ws": lambda metric: metric.startswith("ws."),
+}
+"""Measured clients, and how their metrics are recognised."""
 _REMEDY: Final = "use fewer users or a lower rate"
 
 
@@ -66,6 +73,22 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         dropped_starts=health.dropped_starts,
         achieved_ratio=_achieved_ratio(health),
         reasons=reasons,
+    )
+
+
+def saturation(measured: Measured) -> str | None:
+    """A note when the event loop's thread had hardly any time left, naming the clients it spent its time in.
+
+    Latencies may still be right, as lag is watched apart; the rate is then what this generator could do.
+    """
+    health = measured.recording.health
+    if not health.measured_ns or health.thread_cpu_ns < SATURATED * health.measured_ns:
+        return None
+    busy = percent(health.thread_cpu_ns / health.measured_ns)
+    clients = [name for name, uses in CLIENTS.items() if any(uses(metric) for metric in measured.operations)]
+    return (
+        f"the load generator was busy {number(busy)} % of the time ({', '.join([*clients, 'the test body'])}): "
+        "the rate is what it could make, not what the agent can take"
     )
 
 

@@ -13,7 +13,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
-from pytest_rtmedload.verdict.health import judge_generator, little_mismatch
+from pytest_rtmedload.verdict.health import judge_generator, little_mismatch, saturation
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
 from pytest_rtmedload.verdict.observations import value_stats
 from pytest_rtmedload.verdict.samples import Measured
@@ -57,7 +57,7 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         failed_alone=measured.count(ITERATION, Outcome.FAILED),
         censored=censored,
         rate=measured.rate(finished),
-        saturated=plan.saturated,
+        saturated=plan.saturated or saturation(measured) is not None,
         metrics={metric: metric_result(measured, metric) for metric in measured.metrics},
         values=_values(recording),
         counts=dict(recording.counts),
@@ -125,6 +125,9 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
         notes.append(
             f"assumes independent samples (fewer than {MIN_CLUSTERS} one-second blocks): {', '.join(unclustered)}"
         )
+    busy = saturation(measured)
+    if busy is not None:
+        notes.append(busy)
     return notes + _little(measured)
 
 

@@ -99,3 +99,18 @@ def test_a_blocked_event_loop_is_seen() -> None:
         return probe.take().lag.max_us / 1000
 
     assert asyncio.run(block()) >= 150
+
+
+def test_a_clock_that_jumps_is_seen_and_does_not_hang_the_probe(loop: asyncio.AbstractEventLoop) -> None:
+    clock, windows = Clock(), []
+    probe = probe_at_work(loop, clock, windows)
+    clock.now += 10**15  # eleven days
+    probe.tick(clock.now)
+    assert windows == [(TICK_NS, 10**15)]
+    health = probe.take()
+    assert health.lag.count <= 6_001
+    assert health.lagging_ns >= 9 * 10**14
+    clock.now += TICK_NS
+    probe.tick(clock.now)
+    assert probe.take().lag.count == 1
+    probe.stop()

@@ -36,6 +36,38 @@ def test_plain_bodies_run_on_threads_where_the_same_names_block(load_run_of: Loa
     assert test["verdict"] == "INCONCLUSIVE" or test["verdict"] == "PASS"
 
 
+def test_plain_bodies_have_websockets_too(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import asyncio, pytest, threading
+        from websockets.sync.server import serve
+
+        def echo(connection):
+            for message in connection:
+                connection.send(message)
+
+        @pytest.fixture(scope="module")
+        def port():
+            with serve(echo, "127.0.0.1", 0, compression=None) as server:
+                thread = threading.Thread(target=server.serve_forever)
+                thread.start()
+                yield server.socket.getsockname()[1]
+                server.shutdown()
+                thread.join()
+
+        @pytest.mark.load(iterations=5, users=3)
+        def test_plain(load, port):
+            with load.ws(f"ws://127.0.0.1:{port}/") as ws:
+                assert ws.ask("hello") == "hello"
+                ws.send("again")
+                assert ws.recv() == "again"
+        """
+    )
+    load_run_of("-m", "load", "-W", "ignore", sizes=("--load-ramp=0",)).assert_outcomes(passed=1)
+    metrics = load_run_of.result()["tests"][0]["metrics"]
+    assert metrics["ws.handshake"]["count"] == metrics["ws.message"]["count"] == 15
+
+
 def test_users_of_plain_bodies_work_at_the_same_time(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -180,6 +212,32 @@ def test_a_body_that_sleeps_on_the_event_loop_is_invalid_and_the_lag_is_named(lo
     result = load_run_of(sizes=sizes)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*INVALID*the event loop was blocked: more than 50 ms late*"])
+
+
+def test_a_saturated_generator_cannot_be_made_to_show_green(load_run_of: LoadRun) -> None:
+    """No single call blocks for long, but fifty users want more than one core: each waits for all the others."""
+    load_run_of.file(
+        test_it="""
+        import asyncio, pytest
+
+        @pytest.mark.load(users=60, duration="1500ms", think=0, p95=2000)
+        async def test_busy(load):
+            sum(range(60_000))
+            await asyncio.sleep(0)
+
+        @pytest.mark.load(users=60, duration="1500ms", think=0, p95=10)
+        async def test_busy_with_a_tight_limit(load):
+            with load.measure("step"):
+                await asyncio.sleep(0)
+            sum(range(60_000))
+        """
+    )
+    load_run_of(sizes=("-m", "load", "--load-ramp=0", "--load-warmup=0", "--load-evidence=strict"))
+    first, second = load_run_of.result()["tests"]
+    assert first["generator"]["thread_cpu_percent"] > 60
+    assert first["saturated"]
+    assert second["verdict"] == "INVALID"
+    assert load_run_of.result()["summary"]["verdict"] != "PASS"
 
 
 def test_in_quick_an_invalid_test_is_run_once_more_and_both_are_reported(load_run_of: LoadRun) -> None:
