@@ -310,9 +310,10 @@ class FanOut:
             running.cut = None
             if think:
                 running.thinking = True
-                await asyncio.sleep(user.random.expovariate(1 / think))
+                pause = user.random.expovariate(1 / think)
+                self._recorder.paused(now, now + round(pause * 1e9))  # in full, as the iteration in flight at the end
+                await asyncio.sleep(pause)
                 running.thinking = False
-                self._recorder.paused(now, time.perf_counter_ns())
             elif now - gave_way > SLICE_NS:
                 await _give_way()
                 gave_way = time.perf_counter_ns()
