@@ -183,7 +183,7 @@ class ShardRun:
         if not self._dispatcher.done():
             return False
         self._dispatcher.result()  # raises what went wrong there
-        return self._users.finished if self._ended_ns is not None else self._users.in_flight == 0
+        return self._users.finished if self._ended_ns is not None else self._users.pool.in_flight == 0
 
     async def _dispatch(self) -> None:
         """Open model: let iterations begin when they are due, however the agent answers."""
@@ -195,7 +195,7 @@ class ShardRun:
                 await asyncio.sleep(wait / NS)
             if self._ended_ns is not None:
                 return
-            self._users.arrive(due)
+            self._users.pool.arrive(due)
             self._fill_pool()
             if wait < -BEHIND_NS:
                 await asyncio.sleep(0)  # behind: what is due at once must still get its turn
@@ -203,7 +203,7 @@ class ShardRun:
     def _fill_pool(self, *, waits_for_line: bool = False) -> None:
         """Keep users ready ahead of the arrivals, so that entering their fixtures delays nobody."""
         limit = -(-self._spec.in_flight_limit // self._shards)
-        wanted = min(limit, self._started_users + max(0, SPARE_USERS - self._users.spare))
+        wanted = min(limit, self._started_users + max(0, SPARE_USERS - self._users.pool.spare))
         while self._started_users < wanted:
             self._users.start_user(self._shard + self._started_users * self._shards, waits_for_line=waits_for_line)
             self._started_users += 1
@@ -280,8 +280,7 @@ class ShardRun:
     def _health(self) -> Health:
         """What the probe saw and how the arrivals fared since the last shipment."""
         health = self._probe.take()
-        starts, self._users.starts = self._users.starts, Health()
-        health.merge(starts)
+        health.merge(self._users.pool.take_starts())
         return health
 
     def _ship_last(self) -> None:

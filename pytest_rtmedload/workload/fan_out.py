@@ -13,13 +13,13 @@ import functools
 import time
 import traceback
 import types
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_rtmedload.results.names import ITERATION
-from pytest_rtmedload.results.recording import Health, Outcome, Phase, SeriesKey
+from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.workload.pool import Pool
 from pytest_rtmedload.workload.user import CURRENT, ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
 from pytest_rtmedload.workload.user_fixture import Entered, Recipe
 
@@ -57,7 +57,7 @@ class Cut:
 class _Running:
     """A virtual user with its task."""
 
-    __slots__ = ("arrival", "cut", "due_ns", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
+    __slots__ = ("cut", "due_ns", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
 
     def __init__(self, user: VirtualUser, *, waits_for_line: bool) -> None:
         self.user = user
@@ -65,7 +65,6 @@ class _Running:
         self.ready = False
         self.started_ns = 0  # 0: no iteration in flight
         self.due_ns = 0  # 0: closed model, nobody waits for this iteration
-        self.arrival: asyncio.Future[int] | None = None
         self.thinking = False
         self.cut: str | None = None
         self.task: asyncio.Task[None] | None = None
@@ -102,13 +101,8 @@ class FanOut:
         self._changed = asyncio.Event()
         self._live = 0
         self._end_ns = 2**62
-        self._late_ns = late_ns
-        self._idle: list[_Running] = []
-        self._queue: deque[int] = deque()
-        self.in_flight = 0
-        """Open model: arrivals that were begun or wait for a user."""
-        self.starts = Health()
-        """Open model: arrivals planned, begun, begun late, dropped."""
+        self.pool = Pool(spec, recorder, late_ns)
+        """Open model: where arrivals and users find each other."""
         self.allowed = 0
         """Users over all shards that may iterate; those with a higher index end after their present iteration."""
         self.ended_by: BaseException | None = None
@@ -134,33 +128,6 @@ class FanOut:
     def knows(self, index: int) -> bool:
         """True when this user was started before."""
         return index in self._running
-
-    def arrive(self, due_ns: int) -> None:
-        """Open model: an iteration is due. A user of the pool begins it, or it is dropped at the in-flight limit."""
-        measured = self._recorder.phase_at(due_ns) is Phase.MEASURE
-        self.starts.planned_starts += measured
-        if self.in_flight >= self._spec.in_flight_limit:
-            self.starts.dropped_starts += measured
-            self._drop(due_ns)
-            return
-        self.in_flight += 1
-        if self._idle:
-            arrival = self._idle.pop().arrival
-            if arrival is not None:
-                arrival.set_result(due_ns)
-        else:
-            self._queue.append(due_ns)
-
-    @property
-    def spare(self) -> int:
-        """Open model: users that wait for an arrival, less the arrivals that wait for a user."""
-        return len(self._idle) - len(self._queue)
-
-    def _drop(self, due_ns: int) -> None:
-        """Nobody was free to begin: how long this caller would have waited is not known, so it lies above any limit."""
-        for metric in {ITERATION, self._spec.metric}:
-            self._recorder.appender(SeriesKey(metric, "", Outcome.CENSORED))((due_ns, due_ns, due_ns))
-        self._recorder.error(f"arrival dropped: {self._spec.in_flight_limit} iterations in flight, the limit")
 
     async def changed(self, at_most: float) -> None:
         """Wait until a user became ready or ended, at most so many seconds."""
@@ -276,25 +243,16 @@ class FanOut:
         """Open model: iterate when an arrival comes, else wait in the pool."""
         while running.cut != Cut.END and time.perf_counter_ns() < self._end_ns:
             running.cut = None
-            running.due_ns = await self._next_arrival(running)
-            self._begun(running)
+            running.thinking = True
+            running.due_ns = await self.pool.next()
+            running.thinking = False
             running.user.begin_iteration()
             self._recorder.users_changed(+1, time.perf_counter_ns())
             try:
                 await iterate()
             finally:
                 self._recorder.users_changed(-1, time.perf_counter_ns())
-                self.in_flight -= 1
-
-    async def _next_arrival(self, running: _Running) -> int:
-        if self._queue:
-            return self._queue.popleft()
-        running.thinking = True
-        running.arrival = asyncio.get_running_loop().create_future()
-        self._idle.append(running)
-        due = await running.arrival
-        running.thinking = False
-        return due
+                self.pool.ended()
 
     async def _repeat(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Closed model: iterate, think, iterate, until the user's time is over."""
@@ -368,12 +326,6 @@ class FanOut:
         finally:
             running.started_ns = 0
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
-
-    def _begun(self, running: _Running) -> None:
-        """Open model: an arrival has got its user."""
-        if self._recorder.phase_at(running.due_ns) is Phase.MEASURE:
-            self.starts.achieved_starts += 1
-            self.starts.late_starts += time.perf_counter_ns() - running.due_ns > self._late_ns
 
     def _cut_off(self, running: _Running) -> Outcome:
         """What was cancelled by us is a sample: the iteration took longer than it was waited for."""
