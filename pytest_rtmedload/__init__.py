@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import Verdict
     from pytest_rtmedload.workload.user_fixture import user_fixture
 
-__all__ = ["Verdict", "user_fixture"]
+__all__ = ["LoadConfig", "Verdict", "user_fixture"]
 
 
 def __getattr__(name: str) -> object:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> object:
         from pytest_rtmedload.workload.user_fixture import user_fixture  # noqa: PLC0415 - see above
 
         return user_fixture
+    if name == "LoadConfig":
+        from pytest_rtmedload.config import LoadConfig  # noqa: PLC0415 - see above
+
+        return LoadConfig
     if name == "Verdict":
         from pytest_rtmedload.results.model import Verdict  # noqa: PLC0415 - see above
 

@@ -61,6 +61,8 @@ class Progress:
     last_success: float = 0.0
     interrupted: str | None = None
     failed_users: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    """What a reader should know, in order and once each, whatever the number of shards."""
 
 
 class Coordinator:
@@ -210,6 +212,7 @@ class Coordinator:
         test.elapsed = max(test.elapsed, content["elapsed"])
         test.interrupted = test.interrupted or content["interrupted"]
         test.failed_users += content["failed_users"]
+        test.notes |= dict.fromkeys(content["notes"])
         test.done.add(shard)
         if test.done == test.shards:
             result = self._conclude(test)
@@ -241,6 +244,7 @@ class Coordinator:
     def _plan(self, test: Progress) -> TestPlan:
         spec = test.spec
         fatal = self._fatal(test)
+        second = [f"second run: the first was INVALID: {spec.after}"] if spec.after is not None else []
         return TestPlan(
             nodeid=spec.nodeid,
             group=spec.group,
@@ -258,7 +262,7 @@ class Coordinator:
             steady=spec.iterations is None,
             interrupted=test.interrupted,
             fatal=fatal,
-            notes=(f"second run: the first was INVALID: {spec.after}",) if spec.after is not None else (),
+            notes=(*second, *test.notes),
         )
 
     def _fatal(self, test: Progress) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -293,4 +294,15 @@ class ShardRun:
             elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
             interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
             failed_users=list(self._users.failed_users),
+            notes=slowed_by(),
         )
+
+
+def slowed_by() -> list[str]:
+    """What is switched on in this process that makes a load generator several times slower; one line each."""
+    found = []
+    if asyncio.get_running_loop().get_debug():
+        found.append("asyncio's debug mode is on: the load generator is several times slower than it need be")
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        found.append("coverage, a debugger or a profiler is watching: the load generator is slower than it need be")
+    return found

@@ -292,3 +292,17 @@ def test_each_user_has_a_row_of_synthetic_data_that_never_changes(load_run_of: L
         """
     )
     load_run_of(sizes=("--suite=smoke",)).assert_outcomes(passed=2)
+
+
+def test_what_slows_the_generator_down_is_noted(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import asyncio, pytest, sys
+
+        @pytest.mark.load(iterations=2)
+        async def test_debugged(load):
+            asyncio.get_running_loop().set_debug(True)
+        """
+    )
+    load_run_of("-W", "ignore").assert_outcomes(passed=1)
+    assert any("debug mode is on" in note for note in load_run_of.result()["tests"][0]["notes"])
