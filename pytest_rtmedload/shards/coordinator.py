@@ -168,6 +168,11 @@ class Coordinator:
             self._tests.pop(content["nodeid"], None)
             self._refuse(shard, str(error))
         else:
+            test = self._tests.get(content["nodeid"])
+            if test is not None:  # it starts over: what was measured so far was measured without the agent
+                if test.running:
+                    self._observer.finished()
+                self._tests[content["nodeid"]] = Progress(test.spec, self.elapsed, shards=test.shards)
             self._send(shard, "agent", url=agent.url, dialect=agent.dialect, embedded=agent.embedded)
 
     def _on_ready(self, shard: int, content: dict[str, Any]) -> None:

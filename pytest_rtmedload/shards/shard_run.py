@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import sys
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from pytest_rtmedload.workload.fan_out import FanOut
 from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.shards.link import Message
@@ -94,6 +95,7 @@ class ShardRun:
         self._seed: int = assigned["seed"]
         self._started_users = 0
         self._dispatcher: asyncio.Task[None] | None = None
+        self._arrivals = self._own_arrivals()
         self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged)
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
@@ -137,8 +139,11 @@ class ShardRun:
         else:
             for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
                 self._users.start_user(index, waits_for_line=True)
-        while not self._users.entered:
+        patience = time.perf_counter_ns() + round(self._spec.timeout * NS)
+        while not self._users.entered and self._users.ended_by is None:
             await self._users.changed(at_most=BEAT_NS / NS)
+            if time.perf_counter_ns() >= patience:
+                self._users.cut_entering()
         if self._users.ended_by is not None:
             return
         clients.warm_up()
@@ -171,6 +176,7 @@ class ShardRun:
             self._users.cut_overdue(now)
             if now >= self._cut_at:
                 self._users.cut_all()
+                break  # leaving has a limit of its own
             if now >= self._next_drain:
                 self._ship(now)
             if self._over():
@@ -184,22 +190,29 @@ class ShardRun:
         if not self._dispatcher.done():
             return False
         self._dispatcher.result()  # raises what went wrong there
+        if self._users.finished:
+            self._users.pool.give_up()
+            return True
         return self._users.finished if self._ended_ns is not None else self._users.pool.in_flight == 0
 
     async def _dispatch(self) -> None:
         """Open model: let iterations begin when they are due, however the agent answers."""
-        for number, at in enumerate(self._conductor.arrivals(self._seed)):
-            if number % self._shards != self._shard:
-                continue
-            due = self._at(at)
+        for due in self._arrivals:
             while (wait := due - time.perf_counter_ns()) > 0:  # noqa: ASYNC110 - timers may fire a little early
                 await asyncio.sleep(wait / NS)
             if self._ended_ns is not None:
+                self._users.pool.miss(due)
                 return
             self._users.pool.arrive(due)
             self._fill_pool()
             if wait < -BEHIND_NS:
                 await asyncio.sleep(0)  # behind: what is due at once must still get its turn
+
+    def _own_arrivals(self) -> Iterator[int]:
+        """When this shard's arrivals are due, in nanoseconds."""
+        for number, at in enumerate(self._conductor.arrivals(self._seed)):
+            if number % self._shards == self._shard:
+                yield self._at(at)
 
     def _fill_pool(self, *, waits_for_line: bool = False) -> None:
         """Keep users ready ahead of the arrivals, so that entering their fixtures delays nobody."""
@@ -210,10 +223,13 @@ class ShardRun:
             self._started_users += 1
 
     async def _leave(self) -> None:
-        if self._dispatcher is not None:
-            self._dispatcher.cancel()
         if self._ended_ns is None:
             self._end(time.perf_counter_ns())
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+            await asyncio.wait([self._dispatcher])
+            for due in itertools.takewhile(lambda due: due < (self._ended_ns or 0), self._arrivals):
+                self._users.pool.miss(due)
         self._users.cut_all()
         for line in await self._users.leave():
             self._recorder.error(line)

@@ -146,6 +146,9 @@ def on_threads(body: Callable[..., object]) -> Callable[..., Any]:
             thread = threads[user] = BodyThread(f"virtual user {user.user}")
             user.at_end(thread.end)
         seen = {n: Blocking(v, loop) if isinstance(v, VirtualUser) else v for n, v in arguments.items()}
-        await thread.run(functools.partial(body, **seen))
+        result = await thread.run(functools.partial(body, **seen))
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError("the body returned a coroutine, which nobody awaits: make it 'async def'")
 
     return threaded

@@ -142,6 +142,15 @@ class FanOut:
         self._running[index] = running
         self._live += 1
         running.task = asyncio.create_task(self._live_through(running), name=f"virtual user {index}")
+        running.task.add_done_callback(functools.partial(self._gone, running))
+
+    def _gone(self, running: _Running, task: asyncio.Task[None]) -> None:
+        """A user has ended, however; also one that was cancelled before its first step, which runs no `finally`."""
+        running.ready = True
+        self._live -= 1
+        if task.cancelled() and running.cut is None:
+            self.failed_users.append(f"{task.get_name()} was cancelled by something in this process")
+        self._changed.set()
 
     def open_line(self) -> None:
         """The start line: users that are ready begin."""
@@ -157,11 +166,20 @@ class FanOut:
             if running.thinking or not running.ready:
                 self._cancel(running, Cut.END)
 
+    def cut_entering(self) -> None:
+        """Give up on users that have not entered their fixtures in time."""
+        for running in self._running.values():
+            if not running.ready:
+                self.failed_users.append(
+                    f"virtual user {running.user.user} did not enter its fixtures within {self._spec.timeout:g} s"
+                )
+                self._cancel(running, Cut.END)
+
     def cut_overdue(self, now_ns: int) -> None:
         """Cut off iterations that have taken longer than the timeout: they become censored samples."""
         limit = now_ns - round(self._spec.timeout * 1e9)
         for running in self._running.values():
-            if 0 < running.started_ns < limit and running.cut is None:
+            if 0 < running.started_ns < limit - running.user.pausing_ns(now_ns) and running.cut is None:
                 self._cancel(running, Cut.TIMEOUT)
 
     def cut_all(self) -> None:
@@ -200,10 +218,6 @@ class FanOut:
             self._user_failed("leave", error)
         except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
             self.ended_by = self.ended_by or error
-        finally:
-            running.ready = True
-            self._live -= 1
-            self._changed.set()
 
     async def _enter_and_iterate(self, running: _Running, stack: contextlib.AsyncExitStack) -> None:
         user = running.user
@@ -263,7 +277,7 @@ class FanOut:
             user.begin_iteration()
             await iterate()
             now = time.perf_counter_ns()
-            if running.cut == Cut.END or now >= self._end_ns:
+            if running.cut == Cut.END or now >= self._end_ns or user.iteration + 1 >= limit:
                 return
             running.cut = None
             if think:
@@ -280,19 +294,22 @@ class FanOut:
         self, running: _Running, arguments: dict[str, Any], recipes: Mapping[str, Recipe], known: Mapping[Recipe, Any]
     ) -> None:
         """One iteration with fixtures of its own; one of them failing is the iteration failing."""
-        user, start = running.user, time.perf_counter_ns()
+        user, start, measured = running.user, time.perf_counter_ns(), False
         running.started_ns = start
+        user.thought_ns = 0
         try:
             async with contextlib.AsyncExitStack() as stack:
                 entered = Entered(stack, known)
                 own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
                 await self._measured(running, arguments | own)
+                measured, running.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
         except asyncio.CancelledError:
             if running.cut is None:
                 raise
-            entering = running.started_ns != 0  # else the body had ended, and is a sample already
             outcome = self._cut_off(running)
-            if entering:
+            if measured:
+                self._user_failed("leave", TimeoutError(f"an iteration's fixture took over {self._spec.timeout:g} s"))
+            else:
                 user.add(ITERATION, start, time.perf_counter_ns(), outcome)
         except ENDS_TEST:
             raise
@@ -305,6 +322,7 @@ class FanOut:
         """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
         user, clock = running.user, time.perf_counter_ns
         running.started_ns = start = clock()
+        user.thought_ns = 0  # of this iteration's body alone
         if running.due_ns:
             user.late_ns = start - running.due_ns  # all samples count from when the iteration was due
         elif start >= self._end_ns:
@@ -315,16 +333,19 @@ class FanOut:
             await self._body(**arguments)
             if user.failed_checks:
                 raise ChecksFailed("check failed: " + ", ".join(user.failed_checks))  # noqa: TRY301 - as a body would
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if running.cut is None:
-                raise
-            outcome = self._cut_off(running)
+                if running.task is None or running.task.cancelling():
+                    raise  # this user is being cancelled, and not by us
+                outcome = self._failed(user, error)  # something the body waited for was cancelled
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - a body's exception fails its iteration, nothing else
             outcome = self._failed(user, error)
         finally:
             running.started_ns = 0
+        if running.cut is not None:
+            outcome = self._cut_off(running)  # whatever the body made of being cut off
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
 
     def _cut_off(self, running: _Running) -> Outcome:
@@ -337,11 +358,11 @@ class FanOut:
             self._recorder.error(f"{ITERATION}: still running at the end of the test, cut off")
         return Outcome.CENSORED
 
-    def _failed(self, user: VirtualUser, error: Exception) -> Outcome:
+    def _failed(self, user: VirtualUser, error: BaseException) -> Outcome:
         counted = getattr(error, "counted", False)
         if not counted:
             self._recorder.error(describe(error), excerpt(error))
-        if user.failed_operations and (getattr(error, "censored", False) or isinstance(error, TimeoutError)):
+        if getattr(error, "censored", False) or isinstance(error, TimeoutError):
             return Outcome.CENSORED  # it, too, would have taken longer than what was waited
         return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
 

@@ -49,7 +49,8 @@ class Pool:
         self._starts.planned_starts += measured
         if self.in_flight >= self._spec.in_flight_limit:
             self._starts.dropped_starts += measured
-            self._drop(due_ns)
+            limit = self._spec.in_flight_limit
+            self._drop(due_ns, f"arrival dropped: {limit} iterations in flight, the limit")
             return
         self.in_flight += 1
         while self._idle:
@@ -72,6 +73,16 @@ class Pool:
             self._starts.late_starts += time.perf_counter_ns() - due > self._late_ns
         return due
 
+    def miss(self, due_ns: int) -> None:
+        """An iteration was due and could not even arrive: this process was too slow."""
+        self._starts.planned_starts += self._recorder.phase_at(due_ns) is Phase.MEASURE
+
+    def give_up(self) -> None:
+        """No user is left: arrivals that still wait for one got no answer."""
+        while self._due:
+            self._drop(self._due.popleft(), "arrival dropped: no virtual user was left to begin it")
+            self.in_flight -= 1
+
     def ended(self) -> None:
         """An iteration has ended."""
         self.in_flight -= 1
@@ -81,7 +92,7 @@ class Pool:
         taken, self._starts = self._starts, Health()
         return taken
 
-    def _drop(self, due_ns: int) -> None:
+    def _drop(self, due_ns: int, why: str) -> None:
         for metric in {ITERATION, self._spec.metric}:
             self._recorder.appender(SeriesKey(metric, "", Outcome.CENSORED))((due_ns, due_ns, due_ns))
-        self._recorder.error(f"arrival dropped: {self._spec.in_flight_limit} iterations in flight, the limit")
+        self._recorder.error(why)

@@ -66,6 +66,8 @@ class VirtualUser:
         self.settings = surroundings.settings
         """The options of this run."""
         self.thought_ns = 0
+        self._pauses = 0
+        self._paused_since = 0
         self.failed_operations = 0
         self.failed_checks: list[str] = []
         self.late_ns = 0
@@ -179,11 +181,21 @@ class VirtualUser:
             longest: upper limit.
         """
         start = time.perf_counter_ns()
+        if not self._pauses:
+            self._paused_since = start
+        self._pauses += 1
         try:
             await asyncio.sleep(shortest if longest is None else self.random.uniform(shortest, longest))
         finally:
-            self.thought_ns += time.perf_counter_ns() - start
-            self._recorder.paused(start, time.perf_counter_ns())
+            self._pauses -= 1
+            now = time.perf_counter_ns()
+            if not self._pauses:  # pauses side by side are one
+                self.thought_ns += now - self._paused_since
+                self._recorder.paused(self._paused_since, now)
+
+    def pausing_ns(self, now_ns: int) -> int:
+        """Think time of the present iteration so far, a pause that has not ended included."""
+        return self.thought_ns + (now_ns - self._paused_since if self._pauses else 0)
 
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = Outcome.OK) -> None:
         """Record an operation by its start and end on `time.perf_counter_ns`; what measured clients call."""
