@@ -86,6 +86,8 @@ class LoadRun:
         self._tests = tests
         self._options = options
         self._calls = 0
+        self.finished = 0
+        """Load tests that came to a verdict."""
 
     async def __call__(self, body: Callable[..., Any], **arguments: Any) -> LoadResult:
         """Let virtual users run `body` and return what was measured.
@@ -100,6 +102,7 @@ class LoadRun:
                 are above their limit, or the generator was the bottleneck.
         """
         judged = await self._judged(body, arguments)
+        self.finished += 1
         self._item.user_properties.extend(judged.properties)
         if judged.failed:
             pytest.fail(judged.text, pytrace=False)

@@ -108,14 +108,14 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("load_targets", "override targets, one METRIC:p95=150 a line", type="linelist", default=None)
 
 
-def add_aliases(parser: pytest.Parser) -> None:
+def add_aliases(parser: pytest.Parser, arguments: list[str]) -> None:
     """Register the short names that nobody else has taken.
 
     Called after the initial conftests were loaded, so that a user's own `--host` keeps its meaning.
     """
     group = parser.getgroup("rtmedload")
     for option in OPTIONS:
-        free = [alias for alias in option.aliases if _is_free(parser, alias)]
+        free = [alias for alias in option.aliases if _is_free(parser, alias, arguments)]
         if free:
             _add(group, option, free)
 
@@ -126,8 +126,14 @@ def mentioned(config: pytest.Config, name: str) -> bool:
     return bool(config.getoption(option.dest, None) or config.getini(option.dest) or os.environ.get(option.variable))
 
 
-def _is_free(parser: pytest.Parser, switch: str) -> bool:
-    _, unknown = parser.parse_known_and_unknown_args([switch, "1"])
+def _is_free(parser: pytest.Parser, switch: str, arguments: list[str]) -> bool:
+    """Whether nobody knows a switch. Asked with the real command line, as others may have required options."""
+    import pytest  # noqa: PLC0415 - only names and texts above
+
+    try:
+        _, unknown = parser.parse_known_and_unknown_args([*arguments, switch, "1"])
+    except (SystemExit, pytest.UsageError):
+        return False  # pytest reports what is wrong with the command line
     return switch in unknown
 
 

@@ -45,9 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None, None, None]:
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, None, None]:
     yield
-    declared.add_aliases(parser)
+    declared.add_aliases(parser, args)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -161,8 +161,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    if not isinstance(item, pytest.Function) or "load_run" in item.funcargs:
+    if not isinstance(item, pytest.Function):
         return (yield)
+    if SPEC in item.stash and "load_run" in item.funcargs:
+        result = yield
+        if not getattr(item.funcargs["load_run"], "finished", True):
+            pytest.fail("load_run never ran a load test: 'await load_run(body, …)' in an async test", pytrace=False)
+        return result
     if SPEC not in item.stash and not any(isinstance(value, Recipe) for value in item.funcargs.values()):
         return (yield)
     original = item.obj

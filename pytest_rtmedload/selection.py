@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from pytest_rtmedload.config import LoadConfig
@@ -21,9 +23,16 @@ LOAD_FIXTURES: Final = frozenset({"load", "load_run"})
 
 def is_load_test(item: pytest.Item) -> bool:
     """True for a test with the marker, or that asks for `load`, directly or through a user fixture."""
-    return item.get_closest_marker("load") is not None or not LOAD_FIXTURES.isdisjoint(
-        getattr(item, "fixturenames", ())
-    )
+    return item.get_closest_marker("load") is not None or any(_is_ours(item, name) for name in LOAD_FIXTURES)
+
+
+def _is_ours(item: pytest.Item, name: str) -> bool:
+    """Whether a test asks for our fixture of this name, and not for one of its own project's, or a parameter."""
+    if name not in getattr(item, "fixturenames", ()):
+        return False
+    found = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask which fixture a name stands for
+    definitions: Sequence[Any] = found.name2fixturedefs.get(name, ()) if found is not None else ()
+    return bool(definitions) and definitions[-1].func.__module__ == "pytest_rtmedload.plugin"
 
 
 def wanted(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> bool:
