@@ -25,7 +25,7 @@ from tests.docs.pages import REFERENCE, bullet, names, section, tables
 
 INTERNAL = {
     *("add", "error", "aclose", "at_end", "begin_iteration", "leave_setup"),
-    *("thought_ns", "late_ns", "failed_operations", "failed_checks"),
+    *("pausing_ns", "thought_ns", "late_ns", "failed_operations", "failed_checks"),
 }
 """What the package itself needs of a virtual user."""
 
