@@ -13,7 +13,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?<![\w./<-])((?:pytest_rtmedload|tests|benchmarks|docs|\.ci)(?:/[\w.-]+)+/?)(?:::(\w+))?")
 MAKE = re.compile(r"\bmake (\w+)")
 MACHINE = re.compile(r"/(?:work|tmp|root|home|Users)/|shared/|[a-z]:\\", re.IGNORECASE)
-REGISTRY = re.compile(r"index-url|--index|/simple/")
+REGISTRY = re.compile(r"index-url|--index=|/simple/")
 PICTOGRAPH = re.compile("[\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001ffff]")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
