@@ -31,6 +31,8 @@ BEAT_NS: Final = NS // 10
 """How often a shard looks at overdue iterations and for messages."""
 DRAIN_NS: Final = NS
 """Once a second samples become histograms and are shipped."""
+ENTER_S: Final = 5.0
+"""Users may take at least this long to enter their fixtures, however short the timeout of operations is."""
 SPARE_USERS: Final = 3
 """Open model: users kept waiting for an arrival."""
 BEHIND_NS: Final = NS // 1000
@@ -139,11 +141,12 @@ class ShardRun:
         else:
             for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
                 self._users.start_user(index, waits_for_line=True)
-        patience = time.perf_counter_ns() + round(self._spec.timeout * NS)
+        limit = max(self._spec.timeout, ENTER_S)
+        patience = time.perf_counter_ns() + round(limit * NS)
         while not self._users.entered and self._users.ended_by is None:
             await self._users.changed(at_most=BEAT_NS / NS)
             if time.perf_counter_ns() >= patience:
-                self._users.cut_entering()
+                self._users.cut_entering(limit)
         if self._users.ended_by is not None:
             return
         clients.warm_up()

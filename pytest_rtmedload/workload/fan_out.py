@@ -166,13 +166,14 @@ class FanOut:
             if running.thinking or not running.ready:
                 self._cancel(running, Cut.END)
 
-    def cut_entering(self) -> None:
-        """Give up on users that have not entered their fixtures in time."""
+    def cut_entering(self, limit_s: float) -> None:
+        """Give up on users that have not entered their fixtures within `limit_s`: nobody waits for them any more."""
         for running in self._running.values():
             if not running.ready:
                 self.failed_users.append(
-                    f"virtual user {running.user.user} did not enter its fixtures within {self._spec.timeout:g} s"
+                    f"virtual user {running.user.user} did not enter its fixtures within {limit_s:g} s"
                 )
+                running.ready = True
                 self._cancel(running, Cut.END)
 
     def cut_overdue(self, now_ns: int) -> None:
