@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,5 +67,7 @@ def test_events_carry_the_attributes_of_cloud_events() -> None:
 
 
 def test_only_the_standard_library_is_imported() -> None:
-    program = f"import runpy; runpy.run_path({dialects.__file__!r})"
+    root = Path(dialects.__file__).parents[1]
+    alone = f"import sys, types; package = types.ModuleType('pytest_rtmedload'); package.__path__ = [{str(root)!r}]"
+    program = f"{alone}; sys.modules['pytest_rtmedload'] = package; import pytest_rtmedload.dialects"
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=30)
