@@ -19,6 +19,7 @@ from pytest_rtmedload.results.model import AgentInfo
 if TYPE_CHECKING:
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.embedded.launcher import EmbeddedAgent
+    from pytest_rtmedload.embedded.services import Service
 
 ANSWER_S: Final = 10.0
 """How long a named agent may take to give its first answer, whatever it is."""
@@ -68,6 +69,23 @@ class AgentProvider:
             AgentUnavailable: there is none and none could be started.
         """
         return self.known() or self._start_embedded()
+
+    def service(self, name: str) -> Service:
+        """A service of the embedded agent, `llm` for instance; it and the agent are started when they do not run yet.
+
+        Raises:
+            AgentUnavailable: an agent was named, which has no such services here, or the service cannot start.
+        """
+        from pytest_rtmedload.embedded.launcher import EmbeddedAgentError  # noqa: PLC0415 - where needed
+
+        agent = self.obtain()
+        if self._embedded is None:
+            url = without_secrets(agent.url)
+            raise AgentUnavailable(f"no embedded {name} beside the agent at {url}: name the endpoint of a real one")
+        try:
+            return self._embedded.service(name)
+        except EmbeddedAgentError as error:
+            raise AgentUnavailable(str(error)) from None
 
     def doubt(self) -> None:
         """A test saw nothing but failures: ask a named agent again before the next test."""

@@ -25,8 +25,11 @@ from pytest_rtmedload.workload.shapes import parse_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pytest_rtmedload.results.plan import Target
+
+DEFAULT_GREETING_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,13 @@ class LoadConfig:
     headers: Mapping[str, str]
     allow_calls: bool
     call_number: str | None
+    greeting: float
+    """Seconds a call waits for the agent's greeting; 0: there is none."""
+    record_calls: int
+    """Calls of each test that are written down."""
     report_dir: str
+    root: Path
+    """Where relative folders begin."""
     seed: int
     live: bool | None
     uvloop: bool
@@ -70,6 +79,11 @@ class LoadConfig:
     """`TEST_DURATION`: replaces the suite's duration."""
     users_cap: int | None
     """`MAX_USERS`: caps users of markers and suites."""
+
+    @property
+    def directory(self) -> Path:
+        """Where results are written."""
+        return self.root / self.report_dir
 
     @property
     def sized_by_command_line(self) -> bool:
@@ -95,6 +109,12 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError(f"{text!r} is not a whole number of at least 1")
     return number
+
+
+def _number_from_zero(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
 
 
 def _seed(text: str) -> int:
@@ -162,6 +182,8 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "dialect": _dialect,
     "header": _header,
     "allow_calls": _flag,
+    "greeting": seconds,
+    "record_calls": _number_from_zero,
     "call_number": _number,
     "target": parse_target,
     "seed": _seed,
@@ -244,7 +266,10 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         headers=dict(headers),
         allow_calls=strongest("allow_calls", False),
         call_number=strongest("call_number"),
+        greeting=strongest("greeting", DEFAULT_GREETING_S),
+        record_calls=strongest("record_calls", 0),
         report_dir=strongest("report_dir", "results"),
+        root=config.rootpath,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         live=strongest("live"),
         uvloop=strongest("uvloop", False),

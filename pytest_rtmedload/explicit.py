@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.run import Tests
-    from pytest_rtmedload.shards.shard_run import Judged
+    from pytest_rtmedload.shards.conversation import Judged
 
 
 class LoadResult:

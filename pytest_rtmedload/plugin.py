@@ -13,6 +13,7 @@ import pytest
 
 from pytest_rtmedload import options as declared
 from pytest_rtmedload import selection
+from pytest_rtmedload.call_fixtures import browser_call, phone_call
 from pytest_rtmedload.workload.user_fixture import Recipe, known_names, makes_recipes
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_rtmedload.explicit import LoadRun
     from pytest_rtmedload.run import Run, Tests
     from pytest_rtmedload.workload.spec import LoadSpec
+
+__all__ = ["browser_call", "phone_call"]
 
 MARKER = (
     "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
@@ -61,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no" and config.getoption("tx", None):
         from pytest_rtmedload.shards.xdist import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
 
-        controller = ControllerPlugin(functools.partial(run_of, config), CHANNEL)
+        controller = ControllerPlugin(config, functools.partial(prepared_run_of, config), CHANNEL)
         config.pluginmanager.register(controller, "rtmedload-controller")
 
 
@@ -83,6 +86,14 @@ def run_of(config: pytest.Config) -> Run:
             config.stash[TERMINAL] = open_terminal()
         config.stash[RUN] = Run(config, options_of(config), config.stash[TERMINAL])
     return config.stash[RUN]
+
+
+def prepared_run_of(config: pytest.Config) -> Run:
+    """The run, where other processes collect: its reports can be written, or it does not begin."""
+    from pytest_rtmedload.run import prepare_reports  # noqa: PLC0415 - only runs with load tests pay for it
+
+    prepare_reports(config, options_of(config))
+    return run_of(config)
 
 
 def tests_of(config: pytest.Config) -> Tests:
@@ -151,7 +162,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[UNASKED] = config.stash.get(UNASKED, 0) + (reason == selection.UNASKED)
             tests = [test for test in tests if test is not item]
     if tests and CHANNEL in getattr(config, "workerinput", {}):
-        tests_of(config).announce([test.nodeid for test in tests])
+        from pytest_rtmedload.shards.xdist_worker import WorkerPlugin  # noqa: PLC0415 - only with pytest-xdist
+
+        nodeids = [test.nodeid for test in tests]
+        worker = tests_of(config).announce(nodeids)
+        config.pluginmanager.register(WorkerPlugin(config, worker, nodeids), "rtmedload-worker")
     elif tests and not config.option.collectonly:
         from pytest_rtmedload.run import open_terminal, prepare_reports  # noqa: PLC0415 - as above
 

@@ -25,10 +25,10 @@ from pytest_rtmedload.report.live import LiveLine
 from pytest_rtmedload.report.terminal import write_summary
 from pytest_rtmedload.results.model import RunResult, Verdict
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.shards.conversation import Judged, LoadTest, Refused, own_version
 from pytest_rtmedload.shards.coordinator import Coordinator
 from pytest_rtmedload.shards.link import InProcessLink
-from pytest_rtmedload.shards.shard_run import Judged, LoadTest
-from pytest_rtmedload.shards.worker import Refused, Worker
+from pytest_rtmedload.shards.worker import Worker
 from pytest_rtmedload.verdict.run import summarise
 from pytest_rtmedload.watch import Watch
 from pytest_rtmedload.workload.user_fixture import Entered
@@ -71,22 +71,35 @@ class Tests:
         self._options = options
         self._worker = Worker(link, options)
 
-    def announce(self, nodeids: list[str]) -> None:
-        """Tell the coordinator which load tests this process has collected."""
+    def announce(self, nodeids: list[str]) -> Worker:
+        """Tell the coordinator which load tests this process has collected; returns what talks to it."""
+        self._worker.tell("hello", version=own_version())
         self._worker.tell("collected", nodeids=nodeids)
+        return self._worker
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
+        agent = self._found(None)
+        allowed = self._options.call_number if self._options.allow_calls else None
+        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
+        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """`url` and `key` of a service of the embedded agent (`llm`, `cosmos`, `speech`), started on demand.
+
+        Without one the test errs, later ones are skipped.
+        """
+        return self._found(name)
+
+    def _found(self, service: str | None) -> dict[str, Any]:
         refused: Refused | None = None
         try:
-            agent = self._worker.agent()
+            found = self._worker.find(service)
         except Refused as error:
             refused = error
         if refused is not None:  # outside of the handler, so that one reason is shown and not two
             _refuse(refused)
-        allowed = self._options.call_number if self._options.allow_calls else None
-        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
-        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
+        return found
 
     async def load_test(
         self,
@@ -116,7 +129,8 @@ class Tests:
         refused: Refused | None = None
         try:
             judged = await self._worker.run(LoadTest(spec, body, arguments))
-            if judged.result["verdict"] == Verdict.INVALID and spec.evidence is Evidence.PROVISIONAL:
+            invalid = judged.result["verdict"] == Verdict.INVALID and judged.result["complete"]
+            if invalid and spec.evidence is Evidence.PROVISIONAL:
                 reason = next(iter(judged.result["reasons"]), "")
                 judged = await self._worker.run(LoadTest(replace(spec, after=reason), body, arguments))
         except Refused as error:

@@ -61,11 +61,14 @@ class Connection(WSListener):
         self.on_loss: Callable[[Loss], object] = id  # nobody yet
         """Called once, before those who wait are told."""
         self.inbox = Inbox()
+        self.deliver: Callable[[Message, int], object] = self.inbox.deliver
+        """Takes each message and when it was read; the inbox, unless somebody wants them at once."""
         self._deadlines = Deadlines()
         self._loop = asyncio.get_running_loop()
         self._pings: dict[bytes, asyncio.Future[int]] = {}
         self._draining: list[asyncio.Future[None]] = []
-        self._paused = False
+        self.paused = False
+        """Whether the peer reads more slowly than is written."""
         self._leaving = False
         self._partial: bytearray | None = None
         self._partial_is_text = False
@@ -93,16 +96,16 @@ class Connection(WSListener):
             self._on_pong(frame.get_payload_as_bytes())
         elif kind != _PING:
             self._on_close(frame.get_payload_as_bytes())
-        elif not self._paused:  # pongs would pile up for a peer that does not read them
+        elif not self.paused:  # pongs would pile up for a peer that does not read them
             transport.send_pong(frame.get_payload_as_bytes())
 
     def pause_writing(self) -> None:
         """The peer reads more slowly than is written."""
-        self._paused = True
+        self.paused = True
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._paused = False
+        self.paused = False
         for waiting in self._draining:
             if not waiting.done():
                 waiting.set_result(None)
@@ -121,7 +124,7 @@ class Connection(WSListener):
 
     def written(self) -> asyncio.Future[None] | None:
         """Done when the peer reads again; None when there is nothing to wait for."""
-        if not self._paused:
+        if not self.paused:
             return None
         waiting: asyncio.Future[None] = self._loop.create_future()
         self._draining.append(waiting)
@@ -233,7 +236,7 @@ class Connection(WSListener):
         self._on_message(text)
 
     def _on_message(self, message: Message) -> None:
-        self.inbox.deliver(message, perf_counter_ns())
+        self.deliver(message, perf_counter_ns())
         if self.inbox.size > MOST_UNREAD:
             self._break_off(POLICY_VIOLATION, f"more than {MOST_UNREAD >> 20} MiB of messages unread")
 

@@ -70,6 +70,13 @@ class Inbox:
         """What `expect` returned, once it is there."""
         return await self._waited(expected, wait, lambda answer: answer[1])
 
+    def drain(self) -> list[Message]:
+        """All unread messages, which are then read."""
+        drained = list(self._unread)
+        self._unread.clear()
+        self.size = 0
+        return drained
+
     def fail(self, error: Callable[[], Exception]) -> None:
         """No further messages: tell whoever waits."""
         for taker in self._takers:

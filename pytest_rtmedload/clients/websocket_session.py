@@ -71,9 +71,9 @@ class Session:
             raise self.samples.refused(HANDSHAKE, start, failed) from None
         self.samples.ok(HANDSHAKE, start, connection.opened_ns)
         self.connection = connection
-        connection.on_loss = self._lost
+        connection.on_loss = self.lost
         if connection.loss is not None:  # it came with the 101
-            self._lost(connection.loss)
+            self.lost(connection.loss)
 
     async def close(self, code: int, reason: str, *, patient: bool) -> None:
         """Close the connection if there is one; `patient` waits for the agent's consent."""
@@ -137,7 +137,8 @@ class Session:
         finally:
             self._depending -= 1
 
-    def _lost(self, loss: Loss) -> None:
+    def lost(self, loss: Loss) -> None:
+        """The connection has ended; called once."""
         if self.closing:
             return
         if self._depending or not loss.normal:

@@ -66,6 +66,8 @@ class PhoneWire:
     """Field of `dtmfData` that holds the key; ACS sends `data`."""
     ready: RoundTrip | None
     """A message that is answered at once; None: the version has none."""
+    silent_by_default: bool
+    """True: a frame that does not say `silent: false` is dropped unheard, and so is a silent one."""
     rate: int = 16_000
 
 
@@ -84,6 +86,10 @@ class BrowserWire:
     """The message whose round trip is `ws.message`."""
     exit: Json | None
     """Said before the agent closes because the caller said goodbye; None: it does not."""
+    interrupt_type: str | None
+    """`type` of the client's message that stops an answer; None: there is none."""
+    hang_up_type: str | None
+    """`type` of the client's message after which the agent closes; None: there is none."""
     id_in_query: str = "session_id"
 
 
@@ -97,6 +103,11 @@ class RelayWire:
     """Client message that is sent on to all other clients, template with `{id}`; None: clients cannot publish."""
     event_type: str
     """`type` of what the others receive."""
+    call_event: Json
+    """What happened to a call, template with `{event}`, `{id}`, `{value}`, `{time}`.
+
+    Events are `call_connected`, `call_disconnected` and `dtmf_tone`, whose value is the key.
+    """
     id_in_query: str | None
     """Query parameter without which a client receives nothing of a session."""
 
@@ -108,6 +119,8 @@ class VoiceWire:
     phone: PhoneWire
     browser: BrowserWire
     relay: RelayWire
+    greeting_yields: bool
+    """True: the caller can interrupt the greeting, too."""
 
 
 def audio_metadata(subscription: str, rate: int = 16_000, frame_bytes: int = 640) -> Json:

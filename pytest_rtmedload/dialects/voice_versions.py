@@ -40,6 +40,7 @@ RTMEDAGENT_VOICE = VoiceWire(
             answer_type="stream_ready",
             answer={"type": "stream_ready", "call_id": "{id}"},
         ),
+        silent_by_default=True,
     ),
     browser=BrowserWire(
         rate=16_000,
@@ -57,6 +58,8 @@ RTMEDAGENT_VOICE = VoiceWire(
             answer={"type": "connection_ack", "session_id": "{id}"},
         ),
         exit={"type": "exit", "message": "Thank you for calling. Goodbye."},
+        interrupt_type="interrupt",
+        hang_up_type=None,
     ),
     relay=RelayWire(
         subscribe=RoundTrip(
@@ -70,8 +73,15 @@ RTMEDAGENT_VOICE = VoiceWire(
             "data": {"event_type": "call_progress", "call_id": "{id}", "status": "processing"},
         },
         event_type="event",
+        call_event={
+            "type": "event",
+            "topic": "call_events",
+            "data": {"event_type": "{event}", "call_id": "{id}", "value": "{value}"},
+            "timestamp": "{time}",
+        },
         id_in_query=None,
     ),
+    greeting_yields=True,
 )
 """ACS's wire format as the last unversioned backend spoke it, with the JSON messages of the brief's load tests."""
 
@@ -120,6 +130,7 @@ ARTAGENT_V1_VOICE = VoiceWire(
         id_in_query="call_connection_id",
         tone_field="tone",
         ready=None,
+        silent_by_default=False,
     ),
     browser=BrowserWire(
         rate=48_000,
@@ -129,7 +140,18 @@ ARTAGENT_V1_VOICE = VoiceWire(
         said=_V1_SAID,
         message=RoundTrip(request="{text}", answer_type="event"),
         exit=None,
+        interrupt_type=None,
+        hang_up_type="stop",
     ),
-    relay=RelayWire(subscribe=None, publish=None, event_type="event", id_in_query="session_id"),
+    relay=RelayWire(
+        subscribe=None,
+        publish=None,
+        event_type="event",
+        call_event=_envelope(
+            "event", {"event_type": "{event}", "call_connection_id": "{id}", "value": "{value}"}, "System"
+        ),
+        id_in_query="session_id",
+    ),
+    greeting_yields=False,
 )
 """ARTAgent of January 2026: larger chunks, no stop message on the phone; plain text is a turn of the browser's user."""

@@ -10,33 +10,26 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from pytest_rtmedload.dialects import Operation
 from pytest_rtmedload.embedded import truth as truth_module
+from pytest_rtmedload.embedded.asgi import read_body, received_ns, reset_connection
+from pytest_rtmedload.embedded.calls import truth as calls_truth_module
 from pytest_rtmedload.embedded.latency import Fault, LatencyModel, Plan
 from pytest_rtmedload.embedded.rest import Answer, RestApi
 from pytest_rtmedload.embedded.truth import Truth
 from pytest_rtmedload.embedded.valkey import ValkeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
     from pytest_rtmedload.dialects import Dialect
+    from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
+    from pytest_rtmedload.embedded.calls.sockets import Sockets
     from pytest_rtmedload.embedded.deadlines import Deadlines
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-RECEIVED: Final = "received_ns"
-TRANSPORT: Final = "transport"
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 _INJECTED_ERROR: Final = Answer(503, {"detail": "Service Unavailable (injected by http.error_rate)"})
 _NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
 _WRONG_METHOD: Final = Answer(405, {"detail": "Method Not Allowed"})
@@ -62,17 +55,23 @@ class Routes:
 class AgentApp:
     """The ASGI callable."""
 
-    def __init__(self, routes: Routes, api: RestApi, model: LatencyModel, deadlines: Deadlines) -> None:
+    def __init__(
+        self, routes: Routes, api: RestApi, model: LatencyModel, deadlines: Deadlines, sockets: Sockets
+    ) -> None:
         self._routes = routes
         self._handlers = api.handlers
         self._model = model
         self._deadlines = deadlines
+        self._sockets = sockets
         self._truth = Truth()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        body = await _read_body(receive)
-        received: int = scope["state"].get(RECEIVED) or time.perf_counter_ns()
+        """Serve one request, or one WebSocket."""
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+            return
+        body = await read_body(receive)
+        received = received_ns(scope)
         operation, name = self._routes.find(scope["path"])
         if operation is None:
             await _respond(send, self._unrouted(scope["method"], scope["path"]), 0, received)
@@ -93,9 +92,7 @@ class AgentApp:
         record = self._truth.operations[operation]
         if plan.fault is Fault.CUT:
             record.cut += 1
-            _reset_connection(scope["state"][TRANSPORT])
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await reset_connection(scope, receive)
             return
         total = await _respond(send, answer, plan.drawn, received)
         record.add(plan.drawn, total, answer.status)
@@ -111,20 +108,14 @@ class AgentApp:
     def _unrouted(self, method: str, path: str) -> Answer:
         if (method, path) == ("GET", truth_module.PATH):
             return Answer(200, self._truth.to_json())
+        if (method, path) == ("GET", calls_truth_module.PATH):
+            return Answer(200, self._sockets.truth.to_json())
         if (method, path) == ("POST", truth_module.RESET_PATH):
             self._truth.reset()
+            self._sockets.truth.reset()
             self._model.restart_clock()
             return Answer(200, {"reset": True})
         return _NOT_FOUND
-
-
-async def _read_body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-    return body
 
 
 async def _respond(send: Send, answer: Answer, drawn: int, received: int, *headers: tuple[bytes, bytes]) -> int:
@@ -141,9 +132,3 @@ async def _respond(send: Send, answer: Answer, drawn: int, received: int, *heade
     await send({"type": "http.response.start", "status": answer.status, "headers": head})
     await send({"type": "http.response.body", "body": content})
     return total
-
-
-def _reset_connection(transport: Any) -> None:  # asyncio's or uvloop's
-    """Close so that the client sees "connection reset", which no client takes for a polite end it may retry after."""
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    transport.abort()

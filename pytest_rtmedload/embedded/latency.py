@@ -16,7 +16,8 @@ from pytest_rtmedload.dialects import Operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_rtmedload.embedded.settings import EmbeddedSettings, Pause
+    from pytest_rtmedload.embedded.keys import Pause
+    from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 
 class Fault(Enum):

@@ -1,7 +1,8 @@
 """How the processes of the embedded agent talk and end: one line of JSON each way, then end of file.
 
-The rule: whoever starts a process keeps the other end of its standard input open and never writes to it again after
-the configuration. End of file, or any further byte, means *end now*: it comes even when the starter was killed.
+The rule: whoever starts a process keeps the other end of its standard input open, and writes to it after the
+configuration only what the process takes: the supervisor takes requests, the others nothing. End of file, or anything
+else, means *end now*: it comes even when the starter was killed.
 Descriptors are read directly; a buffered reader blocked in a thread would abort the interpreter at its exit.
 """
 
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
 
 def read_config() -> dict[str, Any]:
     """The first line of standard input, which is a JSON object; blocks until it is there."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            raise EOFError("standard input ended before the configuration line")
-        line += byte
+    line = _read_line()
+    if not line:
+        raise EOFError("standard input ended before the configuration line")
     config: dict[str, Any] = json.loads(line)
     return config
 
@@ -35,6 +33,17 @@ def on_end_of_input(callback: Callable[[], object]) -> None:
     def watch() -> None:
         os.read(0, 1)
         callback()
+
+    threading.Thread(target=watch, name="rtmedload-stdin", daemon=True).start()
+
+
+def on_requests(take: Callable[[dict[str, Any]], object], end: Callable[[], object]) -> None:
+    """Hand on, from a thread, each further line that is a JSON object; then say that the end has come."""
+
+    def watch() -> None:
+        while (request := _request(_read_line())) is not None:
+            take(request)
+        end()
 
     threading.Thread(target=watch, name="rtmedload-stdin", daemon=True).start()
 
@@ -78,3 +87,19 @@ class LineReader:
                         self._on_line(line)
         if self._on_end is not None:
             self._on_end()
+
+
+def _read_line() -> bytes:
+    """A line, or what there was before the end; byte by byte, because whatever follows is somebody else's."""
+    line = bytearray()
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return bytes(line)
+
+
+def _request(line: bytes) -> dict[str, Any] | None:
+    try:
+        request = json.loads(line)
+    except ValueError:
+        return None
+    return request if isinstance(request, dict) else None

@@ -10,7 +10,8 @@ import time
 import uuid
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -168,6 +169,13 @@ class RestApi:
 
 
 _NOT_JSON = object()
+_STAGES: Final = {
+    "stt": "stt_latency_ms",
+    "llm": "llm_ttfb_ms",
+    "tts": "tts_ttfb_ms",
+    "total": "total_latency_ms",
+}
+"""Stage of a turn → field of the turn."""
 
 
 def _parse(body: bytes) -> Any:  # any JSON, or _NOT_JSON
@@ -196,17 +204,18 @@ def _are_cloud_events(events: object) -> bool:
 
 
 def _metrics(session: Session) -> Json:
-    """The body of `/api/v1/metrics/session/{id}`; a call without media has no turns and no stages."""
+    """The body of `/api/v1/metrics/session/{id}`; a call without turns has no stages."""
     fields = session.fields
     start, end = fields.get("start_time"), fields.get("end_time")
+    turns = [orjson.loads(turn) for turn in session.turns]
     return {
         "session_id": session.session_id,
         "call_connection_id": fields.get("call_connection_id"),
         "transport_type": "ACS",
         "status": fields.get("status", "unknown"),
-        "turn_count": 0,
-        "turns": [],
-        "latency_summary": {},
+        "turn_count": len(turns),
+        "turns": turns,
+        "latency_summary": _summary(turns),
         "latency_breakdown": [],
         "token_usage": {"input_tokens": 0, "output_tokens": 0},
         "insights": [],
@@ -216,6 +225,16 @@ def _metrics(session: Session) -> Json:
         "start_time": start,
         "end_time": end,
         "session_duration_ms": _milliseconds_between(start, end) if start else None,
+    }
+
+
+def _summary(turns: list[Json]) -> Json:
+    """Each stage's latency over the turns of a call."""
+    stages = {stage: [turn[field] for turn in turns if turn[field] is not None] for stage, field in _STAGES.items()}
+    return {
+        stage: {"avg_ms": fmean(took), "min_ms": min(took), "max_ms": max(took), "count": len(took)}
+        for stage, took in stages.items()
+        if took
     }
 
 

@@ -39,6 +39,8 @@ class Session:
     """Fields of its hash."""
     tones: str
     """Keys pressed so far, as on the telephone."""
+    turns: Sequence[bytes]
+    """Each a JSON object: see `calls.truth.Turn.to_metrics`."""
 
 
 class SessionStore:
@@ -46,15 +48,6 @@ class SessionStore:
 
     def __init__(self, connection: ValkeyConnection) -> None:
         self._connection = connection
-
-    async def about(self) -> dict[str, str]:
-        """Name, version and process of the server."""
-        [info] = await self._connection.execute(("INFO", "server"))
-        lines = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
-        name, version = (
-            ("Valkey", lines["valkey_version"]) if "valkey_version" in lines else ("Redis", lines["redis_version"])
-        )
-        return {"name": name, "version": version, "pid": lines["process_id"]}
 
     async def create(self, call_id: str, session_id: str, fields: Mapping[str, str], memory: Json) -> None:
         """Store a new call; `memory` is what the agent knows about the caller."""
@@ -87,17 +80,25 @@ class SessionStore:
             ]
         await self._connection.execute(*commands)
 
+    async def add_turn(self, session_id: str, turn: Json) -> None:
+        """Append a turn of the conversation."""
+        key = f"session_turns:{session_id}"
+        await self._connection.execute(("RPUSH", key, orjson.dumps(turn)), ("EXPIRE", key, LIFETIME_S))
+
     async def load(self, name: str) -> Session | None:
         """The session of a call id, or of a session id; None when neither is known."""
         session_id = await self.session_of(name) or name
         key = f"session:{session_id}"
-        flat, _, tones = await self._connection.execute(
-            ("HGETALL", key), ("EXPIRE", key, LIFETIME_S), ("GET", f"dtmf_sequence:{name}")
+        flat, _, tones, turns = await self._connection.execute(
+            ("HGETALL", key),
+            ("EXPIRE", key, LIFETIME_S),
+            ("GET", f"dtmf_sequence:{name}"),
+            ("LRANGE", f"session_turns:{session_id}", 0, -1),
         )
         if not flat:
             return None
         texts = [part.decode() for part in flat]
-        return Session(session_id, dict(zip(texts[::2], texts[1::2], strict=True)), (tones or b"").decode())
+        return Session(session_id, dict(zip(texts[::2], texts[1::2], strict=True)), (tones or b"").decode(), turns)
 
 
 def _text(value: Json) -> str:

@@ -1,20 +1,18 @@
 """What the agent knows about its own latency: every answer, exactly.
 
 The rule: `total` is the time from *request fully received* to *answer handed to the transport* on the agent's clock; a
-client's measurement of the same requests can only be longer. It travels as base64 of little-endian unsigned 32-bit
-microseconds (up to 71 minutes a value), because a million JSON numbers would stop the agent for a tenth of a second.
+client's measurement of the same requests can only be longer. It travels as `series` says.
 """
 
 from __future__ import annotations
 
-import base64
-import sys
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.dialects import Operation
+from pytest_rtmedload.embedded.series import LONGEST_US, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +21,6 @@ PATH = "/_truth"
 RESET_PATH = "/_truth/reset"
 MAX_ANSWERS = 2_000_000
 """Answers kept per operation (16 MB); later ones are counted but not kept."""
-_LONGEST_US = 2**32 - 1
 
 
 @dataclass(slots=True)
@@ -47,8 +44,8 @@ class OperationTruth:
         """Record one answer."""
         self.statuses[status] += 1
         if len(self.total_us) < MAX_ANSWERS:
-            self.drawn_us.append(min(drawn_ns // 1000, _LONGEST_US))
-            self.total_us.append(min(total_ns // 1000, _LONGEST_US))
+            self.drawn_us.append(min(drawn_ns // 1000, LONGEST_US))
+            self.total_us.append(min(total_ns // 1000, LONGEST_US))
 
     def to_json(self) -> dict[str, Any]:
         """The wire form."""
@@ -56,15 +53,15 @@ class OperationTruth:
             "count": self.count,
             "statuses": {str(status): n for status, n in sorted(self.statuses.items())},
             "cut": self.cut,
-            "drawn_us": _encode(self.drawn_us),
-            "total_us": _encode(self.total_us),
+            "drawn_us": encode(self.drawn_us),
+            "total_us": encode(self.total_us),
         }
 
     @classmethod
     def from_json(cls, wire: Mapping[str, Any]) -> OperationTruth:
         """The inverse of `to_json`."""
         statuses = Counter({int(status): n for status, n in wire["statuses"].items()})
-        return cls(_decode(wire["drawn_us"]), _decode(wire["total_us"]), statuses, wire["cut"])
+        return cls(decode(wire["drawn_us"]), decode(wire["total_us"]), statuses, wire["cut"])
 
 
 class Truth:
@@ -85,19 +82,3 @@ class Truth:
 def read_truth(wire: Mapping[str, Any]) -> dict[Operation, OperationTruth]:
     """Decode the body of `GET /_truth`."""
     return {Operation(name): OperationTruth.from_json(part) for name, part in wire["operations"].items()}
-
-
-def _encode(values: array[int]) -> str:
-    little = values if sys.byteorder == "little" else _swapped(values)
-    return base64.b64encode(little.tobytes()).decode("ascii")
-
-
-def _decode(text: str) -> array[int]:
-    values = array("I", base64.b64decode(text))
-    return values if sys.byteorder == "little" else _swapped(values)
-
-
-def _swapped(values: array[int]) -> array[int]:
-    copy = values[:]
-    copy.byteswap()
-    return copy

@@ -1,7 +1,7 @@
 """A Valkey of the agent's own: where its program is found and how it is started.
 
-The rule: it listens on a Unix socket in a folder of its own and nowhere else, keeps nothing, and has bounded memory.
-Nobody else's server is ever used.
+The rule: it listens on a Unix socket in a folder of its own, and besides only on a loopback port that was asked for; it
+keeps nothing, and has bounded memory. Nobody else's server is ever used.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shutil
+import socket
+import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SERVER_NAMES: Final = ("valkey-server", "redis-server")
 MAX_MEMORY: Final = "256mb"
+START_S: Final = 10.0
+"""How long a server may take until it answers; 50 ms is usual."""
 
 
 class ServerMissingError(Exception):
@@ -41,10 +45,11 @@ def find_server() -> tuple[str, str]:
     )
 
 
-def server_command(program: str, folder: Path) -> list[str]:
-    """Command line of a server that listens on `folder`/valkey.sock."""
+def server_command(program: str, folder: Path, port: int = 0) -> list[str]:
+    """Command line of a server that listens on `folder`/valkey.sock, and on a TCP port unless that is 0."""
     options = {
-        "port": "0",
+        "port": str(port),
+        "bind": "127.0.0.1",
         "unixsocket": str(socket_path(folder)),
         "unixsocketperm": "700",
         "dir": str(folder),
@@ -60,3 +65,34 @@ def server_command(program: str, folder: Path) -> list[str]:
 def socket_path(folder: Path) -> Path:
     """Where a server started in `folder` listens."""
     return folder / "valkey.sock"
+
+
+def wait_for_server(folder: Path, source: str, port: int = 0) -> dict[str, Any] | None:
+    """Wait until the server answers; what the starter is then told, or None if it never does. Blocks."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            about = _about(socket_path(folder))
+        except (OSError, ValueError):
+            time.sleep(0.01)  # the socket appears when the server is ready: there is no event to wait for
+            continue
+        name, version = ("Valkey", about.get("valkey_version")) if "valkey_version" in about else ("Redis", None)
+        return {
+            "ready": True,
+            "url": f"redis://127.0.0.1:{port}" if port else f"unix://{socket_path(folder)}",
+            "key": "",
+            "pid": int(about["process_id"]),
+            "folder": str(folder),
+            "details": {"session store": f"{name} {version or about['redis_version']} ({source})"},
+        }
+    return None
+
+
+def _about(path: Path) -> dict[str, str]:
+    """What a server says about itself; ValueError while it is loading."""
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as answer:
+        connection.settimeout(START_S)
+        connection.connect(str(path))
+        connection.sendall(b"INFO server\r\n")
+        lines = answer.read(int(answer.readline()[1:])).decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)

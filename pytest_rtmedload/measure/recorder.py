@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_rtmedload.results.histogram import Histogram
-from pytest_rtmedload.results.recording import Cell, Clock, Health, Phase, Recording, SeriesKey, ValueStats
+from pytest_rtmedload.results.recording import (
+    CallSample,
+    Cell,
+    Clock,
+    Health,
+    Phase,
+    Recording,
+    SeriesKey,
+    ValueStats,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +58,9 @@ class Recorder:
 
     def __init__(self, *, response_time: bool = False) -> None:
         self._response_time = response_time
-        self._rows: dict[tuple[SeriesKey, bool], list[Row]] = {}
+        self._rows: dict[tuple[SeriesKey, bool, str], list[Row]] = {}
+        self._ended_calls: set[str] = set()
+        self._frames: list[tuple[int, int, int]] = []
         self._pending = Recording()
         self._lock = threading.Lock()  # plain bodies record from threads of their own
         self._t0: int | None = None
@@ -59,14 +70,23 @@ class Recorder:
         self._users_peak = 0
         self._users_second = 0
 
-    def appender(self, key: SeriesKey, *, setup: bool = False) -> Callable[[Row], None]:
+    def appender(self, key: SeriesKey, *, setup: bool = False, call: str = "") -> Callable[[Row], None]:
         """The function that takes the rows of a series; keep it, it stays valid across drains.
 
         Args:
             key: names the series; its clock is set by the recorder.
             setup: samples made in user fixtures: phase *setup*, whenever they happen.
+            call: the call the samples belong to, until `end_call`; they are then kept one by one, too.
         """
-        return self._rows.setdefault((key, setup), []).append
+        return self._rows.setdefault((key, setup, call), []).append
+
+    def end_call(self, call: str) -> None:
+        """No more samples of this call."""
+        self._ended_calls.add(call)
+
+    def frames_sent(self, due_ns: int, sent_ns: int, count: int) -> None:
+        """Frames of audio that were due at the same moment were sent."""
+        self._frames.append((due_ns, sent_ns, count))
 
     def start(self, t0_ns: int, phases: Mapping[Phase, tuple[float, float]]) -> None:
         """Set the start line and the phases (seconds since then, in order of time)."""
@@ -91,7 +111,11 @@ class Recorder:
     @property
     def measuring(self) -> bool:
         """True while the measured phase lasts: values and counters are kept only then."""
-        return self.phase_at(time.perf_counter_ns()) is Phase.MEASURE
+        return self.measured(time.perf_counter_ns())
+
+    def measured(self, at_ns: int) -> bool:
+        """Whether a moment is in the measured phase."""
+        return self.phase_at(at_ns) is Phase.MEASURE
 
     def lagged(self, begin_ns: int, end_ns: int) -> None:
         """The event loop was late between these moments: samples that overlap are marked."""
@@ -122,6 +146,16 @@ class Recorder:
         with self._lock:
             self._pending.add_error(message, example)
 
+    def tape(self, call: str, stem: str) -> None:
+        """A call was written down, to files that begin like this."""
+        with self._lock:
+            self._pending.tapes[call] = stem
+
+    def note(self, line: str) -> None:
+        """Something a reader of the result should know."""
+        with self._lock:
+            self._pending.notes[line] = None
+
     def phase_at(self, at_ns: int) -> Phase:
         """The phase a moment belongs to."""
         found = Phase.SETUP
@@ -142,18 +176,32 @@ class Recorder:
         self._fill_users(now_ns)
         with self._lock:
             delta, self._pending = self._pending, Recording()
-        for (key, setup), rows in list(self._rows.items()):
+        ended, self._ended_calls = self._ended_calls, set()
+        for (key, setup, call), rows in list(self._rows.items()):
             taken = len(rows)
             if taken:
                 batch, rows[:taken] = rows[:taken], []
-                self._bin(delta, key, batch, setup=setup)
+                self._bin(delta, key, batch, setup=setup, call=call)
+            if call in ended:
+                del self._rows[key, setup, call]
+        self._account_frames(delta.health)
         if final and self._t0 is not None:
             delta.users[self._users_second] = self._users_peak
         if health is not None:
             delta.health.merge(health)
         return delta
 
-    def _bin(self, into: Recording, key: SeriesKey, rows: list[Row], *, setup: bool) -> None:
+    def _account_frames(self, health: Health) -> None:
+        """How late the frames of the measured phase were."""
+        frames, self._frames = self._frames, []
+        measured = [(sent - due, count) for due, sent, count in frames if self.phase_at(due) is Phase.MEASURE]
+        if measured:
+            late_ns, counts = np.array(measured, np.int64).T
+            health.frames += int(counts.sum())
+            health.frames_late_ns += int((late_ns * counts).sum())
+            health.frame_lateness.record_array(np.repeat(late_ns // 1000, counts))
+
+    def _bin(self, into: Recording, key: SeriesKey, rows: list[Row], *, setup: bool, call: str) -> None:
         flat = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
         intended, start, end = flat[:, 0], flat[:, 1], flat[:, 2]
         clocks = {Clock.SERVICE: end - start}
@@ -163,6 +211,9 @@ class Recorder:
             for clock, latency in clocks.items():
                 cells = into.cells(key._replace(clock=clock))
                 cells.setdefault(cell, Histogram()).record_array(latency[chosen] // 1000)
+                if call:
+                    samples = into.calls.setdefault(key._replace(clock=clock), [])
+                    samples.extend(CallSample(call, cell, int(us)) for us in latency[chosen] // 1000)
 
     def _cells(
         self, intended: NDArray[np.int64], end: NDArray[np.int64], *, setup: bool

@@ -1,5 +1,7 @@
 """The run as one page: no network, no script, readable on a phone, in the dark and by a screen reader.
 
+Only the sound and the pictures of calls that were written down lie in files beside it.
+
 Every text of others is escaped (Jinja's autoescape), and a content security policy forbids whatever would slip through.
 """
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         GeneratorResult,
         MetricResult,
         RunResult,
+        ShardResult,
         TargetResult,
         TestResult,
     )
@@ -107,7 +108,7 @@ def size_line(test: TestResult) -> str:
     """How large the load was and what it reached: `10 users, 4 s, 312/s`."""
     parts = [_load(test), formats.seconds(test.duration_s), formats.rate(test.rate, at_least=test.saturated)]
     if test.shards > 1:
-        parts.append(formats.count(test.shards, "shard"))
+        parts.append(_shards(test))
     lost = test.failed + test.censored
     if lost:
         parts.append(f"{lost:,} of {formats.count(test.iterations, 'iteration')} failed")
@@ -169,7 +170,28 @@ def generator_facts(generator: GeneratorResult) -> str:
         parts.append(f"{generator.late_starts:,} late")
     if generator.dropped_starts:
         parts.append(f"{generator.dropped_starts:,} refused at the in-flight limit")
+    if generator.frame_lateness_p99_ms is not None:
+        parts.append(f"audio frames late by p99 {formats.milliseconds(generator.frame_lateness_p99_ms)}")
+    if generator.skew_ms is not None:
+        parts.append(f"shards began within {formats.milliseconds(generator.skew_ms)}")
     return ", ".join(parts)
+
+
+SHARD_COLUMNS = ("shard", "users", "iterations", "began", "lag p99", "of a core", "of starts")
+
+
+def shard_row(shard: ShardResult) -> tuple[str, ...]:
+    """A shard as the cells of a table under `SHARD_COLUMNS`; milliseconds and per cent."""
+    starts = None if shard.achieved_ratio is None else 100 * shard.achieved_ratio
+    return (
+        formats.one_line(shard.name) + (" (lost)" if shard.lost is not None else ""),
+        f"{shard.users:,}",
+        f"{shard.iterations:,}",
+        formats.milliseconds(shard.began_ms),
+        formats.milliseconds(shard.lag_p99_ms),
+        formats.percent(shard.thread_cpu_percent),
+        formats.percent(starts),
+    )
 
 
 def metric_row(name: str, metric: MetricResult, per_second: float | None) -> tuple[str, ...]:
@@ -183,6 +205,13 @@ def metric_row(name: str, metric: MetricResult, per_second: float | None) -> tup
         *(formats.number(t) for t in times),
         formats.rate(per_second),
     )
+
+
+def _shards(test: TestResult) -> str:
+    """How many processes drove the test, and how many of them had users."""
+    idle = sum(not shard.users and shard.lost is None for shard in test.generator.shards)
+    working = f"{test.shards - idle} of " if idle else ""
+    return working + formats.count(test.shards, "shard")
 
 
 def _load(test: TestResult) -> str:

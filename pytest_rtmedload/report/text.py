@@ -101,8 +101,12 @@ def _test(test: TestResult, verbosity: int) -> Iterator[Line]:
     yield from _errors(test.errors, verbosity)
     if test.generator.verdict is not Verdict.PASS or verbosity > 0:
         yield from _wrapped(story.generator_line(test.generator), _INDENT)
+        if test.generator.shards:
+            yield from _table([story.SHARD_COLUMNS, *map(story.shard_row, test.generator.shards)])
     if verbosity > 0:
         yield from _tables(test)
+        for tape in test.recordings:
+            yield from _wrapped(f"call to listen to: {tape.wav}", _INDENT)
         for note in test.notes:
             yield from _wrapped(f"note: {note}", _INDENT)
 

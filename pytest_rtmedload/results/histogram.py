@@ -111,6 +111,13 @@ class Histogram:
         self.max_us = max(self.max_us, other.max_us)
 
     @classmethod
+    def of(cls, us: int) -> Histogram:
+        """A new histogram with one sample."""
+        one = cls()
+        one.record(us)
+        return one
+
+    @classmethod
     def merged(cls, parts: Iterable[Histogram]) -> Histogram:
         """A new histogram with the samples of all parts."""
         whole = cls()

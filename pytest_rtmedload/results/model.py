@@ -105,8 +105,41 @@ class ErrorResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTape:
+    """A call that was written down; paths are relative to the folder of the results."""
+
+    call: str
+    """The id the agent was told."""
+    wav: str
+    """Stereo: the caller left, the agent as it was heard right."""
+    picture: str
+    """SVG: both, and what was measured."""
+    moments: str
+    """JSON: the same in numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """One process of several that drove a load test together, and how well it did."""
+
+    name: str
+    users: int
+    """Most users active there at once; 0 when there were fewer users than shards."""
+    iterations: int
+    """Of the measured phase, however they ended."""
+    began_ms: float | None
+    """How much later than the first shard its first user crossed the start line; None when it never began."""
+    lag_p99_ms: float | None
+    thread_cpu_percent: float | None
+    late_starts: int
+    achieved_ratio: float | None
+    lost: str | None
+    """Why it did not come to the end; None when it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratorResult:
-    """How well the load generator itself did during the measured time."""
+    """How well the load generator itself did during the measured time; over all shards, where there are several."""
 
     verdict: Verdict
     """PASS or INVALID."""
@@ -114,11 +147,19 @@ class GeneratorResult:
     lag_p99_ms: float | None
     lag_max_ms: float | None
     thread_cpu_percent: float | None
+    """Of the event loop's thread; with several shards, of the busiest."""
     gc_longest_ms: float
     late_starts: int
     dropped_starts: int
     achieved_ratio: float | None
     reasons: list[str]
+    frame_lateness_mean_ms: float | None = None
+    """How late frames of audio were sent; None without calls."""
+    frame_lateness_p99_ms: float | None = None
+    skew_ms: float | None = None
+    """Between the first iteration of the first shard and that of the last; None with one shard."""
+    shards: list[ShardResult] = field(default_factory=list)
+    """Each shard on its own; empty when there was only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +238,8 @@ class TestResult:
     timeline: list[TimelinePoint]
     superseded: bool = False
     """True for a run that was INVALID and was made once more: it is shown, and counts for nothing."""
+    recordings: list[CallTape] = field(default_factory=list)
+    """The calls to listen to: the first ones of each process."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
 

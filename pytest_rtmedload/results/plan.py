@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.names import ITERATION
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.recording import Health
 
 PERCENTILES: dict[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """Names of percentiles in markers, options and results, and their fractions."""
@@ -42,6 +46,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardPart:
+    """What one process contributed to a load test that several drove together."""
+
+    name: str
+    users: int
+    """Most users active there at once."""
+    iterations: int
+    """Of the measured phase, however they ended."""
+    began_ms: float | None
+    """When its first user crossed the start line, after the first of all did; None when it never began."""
+    health: Health
+    lost: str | None = None
+    """Why it did not come to the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestPlan:
     """One load test as it was resolved and as far as it ran. Times are seconds since its start line."""
 
@@ -61,6 +81,8 @@ class TestPlan:
     critical: bool = False
     negative: bool = False
     shards: int = 1
+    parts: tuple[ShardPart, ...] = ()
+    """What each shard contributed; empty when there was only one."""
     started_s: float = 0.0
     """Start line in seconds after the run started."""
     saturated: bool = False

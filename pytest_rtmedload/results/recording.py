@@ -70,6 +70,15 @@ class Cell(NamedTuple):
     lagged: bool = False
 
 
+class CallSample(NamedTuple):
+    """One sample made within a call: turns of a call are alike, so a verdict must know which belong together."""
+
+    call: str
+    cell: Cell
+    us: int
+    """Latency in microseconds."""
+
+
 @dataclass(slots=True)
 class ValueStats:
     """Count, sum, minimum and maximum of a value that is not a time."""
@@ -125,10 +134,17 @@ class Health:
     """Arrivals refused at the in-flight limit: the agent's doing, not the generator's."""
     paused_ns: int = 0
     """Think time of all users that began in the measured phase."""
+    frames: int = 0
+    """Frames of audio that were due in the measured phase."""
+    frames_late_ns: int = 0
+    """How late they were sent, all together."""
+    frame_lateness: Histogram = field(default_factory=Histogram)
+    """How late each was (microseconds)."""
 
     def merge(self, other: Health) -> None:
         """Add another shard's observations; the longest pause is the longest of both."""
         self.lag.merge(other.lag)
+        self.frame_lateness.merge(other.frame_lateness)
         self.gc_longest_ns = max(self.gc_longest_ns, other.gc_longest_ns)
         for name in _HEALTH_SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -144,6 +160,8 @@ _HEALTH_SUMS = (
     "late_starts",
     "dropped_starts",
     "paused_ns",
+    "frames",
+    "frames_late_ns",
 )
 
 
@@ -159,6 +177,12 @@ class Recording:
     users: dict[int, int] = field(default_factory=dict)
     """Second since the start line → most users active in it."""
     health: Health = field(default_factory=Health)
+    calls: dict[SeriesKey, list[CallSample]] = field(default_factory=dict)
+    """The samples made within calls, one by one; they are in `series`, too."""
+    tapes: dict[str, str] = field(default_factory=dict)
+    """Call → how the names of the files begin to which it was written down."""
+    notes: dict[str, None] = field(default_factory=dict)
+    """What a reader should know, each line once."""
 
     def cells(self, key: SeriesKey) -> dict[Cell, Histogram]:
         """The cells of a series, created when missing."""
@@ -224,6 +248,10 @@ class Recording:
         for second, users in other.users.items():
             self.users[second] = self.users.get(second, 0) + users
         self.health.merge(other.health)
+        for key, samples in other.calls.items():
+            self.calls.setdefault(key, []).extend(samples)
+        self.tapes |= other.tapes
+        self.notes |= other.notes
 
     def to_wire(self) -> dict[str, Any]:
         """Builtin types only, for a link between processes."""
@@ -236,8 +264,15 @@ class Recording:
             "counts": dict(self.counts),
             "errors": [(message, group.count, group.example) for message, group in self.errors.items()],
             "users": dict(self.users),
+            "tapes": dict(self.tapes),
+            "notes": list(self.notes),
+            "calls": [
+                (tuple(map(str, key)), [(s.call, str(s.cell.phase), *s.cell[1:], s.us) for s in samples])
+                for key, samples in self.calls.items()
+            ],
             "health": (
                 self.health.lag.to_wire(),
+                self.health.frame_lateness.to_wire(),
                 self.health.gc_longest_ns,
                 [getattr(self.health, name) for name in _HEALTH_SUMS],
             ),
@@ -246,7 +281,8 @@ class Recording:
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Recording:
         """The inverse of `to_wire`."""
-        recording = cls(counts=dict(wire["counts"]), users=dict(wire["users"]))
+        recording = cls(counts=dict(wire["counts"]), users=dict(wire["users"]), tapes=dict(wire["tapes"]))
+        recording.notes = dict.fromkeys(wire["notes"])
         for key, cells in wire["series"]:
             recording.series[SeriesKey(*key)] = {
                 Cell(phase, second, lagged): Histogram.from_wire(h) for phase, second, lagged, h in cells
@@ -255,8 +291,12 @@ class Recording:
             recording.values[name, tag] = ValueStats(*stats)
         for message, count, example in wire["errors"]:
             recording.errors[message] = ErrorGroup(count, example)
-        lag, longest, sums = wire["health"]
-        recording.health = Health(Histogram.from_wire(lag), gc_longest_ns=longest)
+        for key, samples in wire["calls"]:
+            recording.calls[SeriesKey(*key)] = [CallSample(call, Cell(*cell), us) for call, *cell, us in samples]
+        lag, lateness, longest, sums = wire["health"]
+        recording.health = Health(
+            Histogram.from_wire(lag), frame_lateness=Histogram.from_wire(lateness), gc_longest_ns=longest
+        )
         for name, value in zip(_HEALTH_SUMS, sums, strict=True):
             setattr(recording.health, name, value)
         return recording

@@ -1,22 +1,23 @@
 """The coordinator: draws the start line, merges what the shards ship, and has it judged.
 
-It does no I/O and has no clock or thread of its own: messages make it act, in whatever thread they arrive. That is
-what lets the same coordinator serve one in-process worker and many processes.
+It does no I/O and has no thread or timer of its own: messages make it act, in whatever thread they arrive, and workers
+that wait send one every two seconds. That is what lets the same coordinator serve one in-process worker and many
+processes. One load test runs at a time, on all workers.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
-from pytest_rtmedload.results.plan import TestPlan
-from pytest_rtmedload.results.recording import Outcome, Phase, Recording
-from pytest_rtmedload.targets import override
+from pytest_rtmedload.shards.conversation import own_version
+from pytest_rtmedload.shards.gathering import Begin, Gathering, GiveUp, Member, TurnAway
+from pytest_rtmedload.shards.progress import HOPELESS_S, Progress
+from pytest_rtmedload.shards.verdicts import Verdicts
 from pytest_rtmedload.verdict.health import lag_limit_ns
-from pytest_rtmedload.verdict.judge import judge
 from pytest_rtmedload.workload.conductors import conductor_for
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.results.recording import Recording
     from pytest_rtmedload.shards.link import Link, Message
     from pytest_rtmedload.workload.spec import LoadSpec
 
-SHARDS: Final = 1
-"""Processes a load test runs in: one worker drives them all."""
-HOPELESS_S: Final = 5.0
-"""A test in which nothing has succeeded for so long, and something failed, is stopped early."""
+SILENCE_S: Final = 60.0
+"""A shard ships once a second: one that is silent for so long while others have finished hangs."""
+LEAD_NS: Final = 100_000_000
+"""The start line lies so far ahead: long enough for a busy machine to deliver the word to every shard."""
+WIND_UP_S: Final = 3.0
+"""How long an interrupted run waits for the last samples of its shards."""
+OVER: Final = "the run was interrupted"
 
 
 class Observer(Protocol):
@@ -40,29 +45,10 @@ class Observer(Protocol):
         """The start line of a test was drawn; it will take `seconds`, None when that is not known."""
 
     def progressed(self, spec: LoadSpec, phase: str, elapsed: float, users: int, delta: Recording) -> None:
-        """A shard shipped what it recorded since its last shipment."""
+        """All shards shipped what they recorded since their last shipment."""
 
     def finished(self) -> None:
         """The test is over."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a load test has come."""
-
-    spec: LoadSpec
-    started_s: float
-    shards: set[int] = field(default_factory=set)
-    ready: set[int] = field(default_factory=set)
-    done: set[int] = field(default_factory=set)
-    running: bool = False
-    recording: Recording = field(default_factory=Recording)
-    elapsed: float = 0.0
-    last_success: float = 0.0
-    interrupted: str | None = None
-    failed_users: list[str] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    """What a reader should know, in order and once each, whatever the number of shards."""
 
 
 class Coordinator:
@@ -73,6 +59,7 @@ class Coordinator:
         agents: finds the agent.
         present: what the worker is told of a result, as keyword arguments of `Judged`.
         observer: watches, for a live view.
+        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -81,228 +68,305 @@ class Coordinator:
         agents: AgentProvider,
         present: Callable[[TestResult], dict[str, Any]],
         observer: Observer,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._config = config
         self._agents = agents
-        self._present = present
+        self._verdicts = Verdicts(config, agents, present)
         self._observer = observer
-        self._links: dict[int, Link] = {}
-        self._tests: dict[str, Progress] = {}
-        self._began = time.perf_counter()
+        self._clock = clock
+        self._began = clock()
         self._lock = threading.RLock()
+        self._concluded = threading.Condition(self._lock)
+        self._finished = False
+        self._gathering = Gathering(self._why_stop)
+        self._members: list[Member] = []
+        self._test: Progress | None = None
+        self._attempts = 0
+        self._unavailable: str | None = None  # why there is no agent, once a test has met that
         self.announced: set[str] = set()
         """Node ids of the load tests that workers have collected."""
-        self._alone = False
-        self._waiting: list[tuple[int, dict[str, Any]]] | None = None  # arrivals while ordinary tests still run
-        self._unavailable: str | None = None  # why there is no agent, once a test has met that
-        self.results: list[TestResult] = []
+        self.misfit: str | None = None
+        """Why a worker cannot take part: another version of this plugin."""
+        self.stopping: Callable[[], str | None] = lambda: None
+        """Says why no further test may begin, such as `-x`; None while it may."""
+
+    @property
+    def results(self) -> list[TestResult]:
+        """Results so far."""
+        return self._verdicts.results
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
-        return time.perf_counter() - self._began
+        return self._clock() - self._began
 
-    def connect(self, link: Link) -> None:
-        """A worker is there, at the other end of this link."""
-        shard = len(self._links)
-        self._links[shard] = link
-        link.setcallback(lambda message: self.receive(shard, message))
+    def connect(self, link: Link, name: str = "main", *, remote: bool = False) -> None:
+        """A worker is there, at the other end of this link; `remote` when it is a process of its own."""
+        with self._lock:
+            member = Member(len(self._members), name, link, remote, self.elapsed)
+            self._members.append(member)
+            self._gathering.join(member)
+        link.setcallback(functools.partial(self.receive, member))
 
-    def receive(self, shard: int, message: Message) -> None:
+    def receive(self, member: Member, message: Message) -> None:
         """Act on a message of a worker."""
         kind, content = message
         with self._lock:
-            getattr(self, f"_on_{kind}")(shard, content)
+            attempt = content.get("attempt")
+            if attempt is None or (self._test is not None and self._test.attempt == attempt):
+                getattr(self, f"_on_{kind}")(member, content)  # else it is about an attempt that has ended
+            member.heard_s = self.elapsed
+            self._consider()
 
     def finish(self) -> None:
-        """The run is over: tests that never came to an end are judged by what they shipped."""
+        """The run is over: a test that never came to an end is judged by what it shipped."""
         with self._lock:
-            for test in list(self._tests.values()):
-                test.interrupted = test.interrupted or "interrupted before its end"
-                self._conclude(test)
+            self._finished = True
+            if self._test is not None and any(member.remote for member in self._test.members):
+                self._stop("interrupted before its end")
+                self._concluded.wait_for(lambda: self._test is None, WIND_UP_S)
+            if self._test is not None:
+                self._test.interrupted = self._test.interrupted or "interrupted before its end"
+                self._conclude(self._test)
+            self._consider()
 
-    def hold(self) -> None:
-        """Let no load test begin before `ordinary_tests_ended`: other processes still run ordinary tests."""
-        if not self._alone:
-            self._waiting = self._waiting or []
-
-    def ordinary_tests_ended(self) -> None:
-        """From now on the machine belongs to the load tests."""
+    def decided(self, nodeid: str) -> bool:
+        """True once it is settled which workers have a part in this load test."""
         with self._lock:
-            self._alone = True
-            waiting, self._waiting = self._waiting or [], None
-            for shard, content in waiting:
-                self._on_arrive(shard, content)
+            return self._gathering.decided(nodeid)
 
-    def _on_collected(self, _shard: int, content: dict[str, Any]) -> None:
-        self.announced.update(content["nodeids"])
+    def outcome(self, nodeid: str) -> tuple[list[dict[str, Any]], list[str], dict[str, Any] | None]:
+        """What workers reported of a load test, why some could not, and the last result."""
+        with self._lock:
+            reports, lost = self._gathering.outcome(nodeid)
+            return reports, lost, self._verdicts.last_of(nodeid)
 
-    def _on_arrive(self, shard: int, content: dict[str, Any]) -> None:
-        if self._waiting is not None:
-            self._waiting.append((shard, content))
-            return
-        spec: LoadSpec = content["spec"]
-        try:
-            agent = self._agents.known()
-        except AgentUnavailable as error:
-            self._refuse(shard, str(error))
-            return
-        test = self._tests.setdefault(spec.nodeid, Progress(spec, self.elapsed))
-        test.shards.add(shard)
-        if len(test.shards) == SHARDS:
-            for number, member in enumerate(sorted(test.shards)):
-                self._send(
-                    member,
-                    "assign",
-                    shard=number,
-                    shards=len(test.shards),
-                    seed=self._config.seed,
-                    lag_limit_ns=lag_limit_ns(spec.targets),
-                    url=agent.url if agent is not None else None,
-                )
+    def reported(self, nodeid: str) -> None:
+        """A load test was reported to pytest: the next may begin."""
+        with self._lock:
+            self._gathering.reported(nodeid)
+            self._consider()
 
-    def _on_need_agent(self, shard: int, content: dict[str, Any]) -> None:
-        try:
-            agent = self._agents.obtain()
-        except AgentUnavailable as error:
-            self._tests.pop(content["nodeid"], None)
-            self._refuse(shard, str(error))
-        else:
-            test = self._tests.get(content["nodeid"])
-            if test is not None:  # it starts over: what was measured so far was measured without the agent
-                if test.running:
-                    self._observer.finished()
-                self._tests[content["nodeid"]] = Progress(test.spec, self.elapsed, shards=test.shards)
-            self._send(shard, "agent", url=agent.url, dialect=agent.dialect, embedded=agent.embedded)
-
-    def _on_ready(self, shard: int, content: dict[str, Any]) -> None:
-        test = self._tests[content["nodeid"]]
-        test.ready.add(shard)
-        if test.ready == test.shards:
-            conductor = conductor_for(test.spec)
-            phases, commands = conductor.phases(), conductor.commands()
-            test.running, test.started_s = True, self.elapsed
-            end = max(end for _, end in phases.values())
-            self._observer.started(test.spec, None if end == float("inf") else end)
-            for member in sorted(test.shards):
-                self._send(member, "go", phases=phases, commands=commands)
-
-    def _on_samples(self, _shard: int, content: dict[str, Any]) -> None:
-        test = self._tests[content["nodeid"]]
-        delta: Recording = content["recording"]
-        test.recording.merge(delta)
-        test.elapsed = max(test.elapsed, content["elapsed"])
-        if any(key.outcome == Outcome.OK for key in delta.series) or not delta.series:
-            test.last_success = test.elapsed
-        elif test.interrupted is None:
-            self._stop_if_hopeless(test)
-        phase = self._phase(test, test.elapsed)
-        self._observer.progressed(test.spec, phase, test.elapsed, content["users"], delta)
-
-    def _stop_if_hopeless(self, test: Progress) -> None:
-        """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
-        try:
-            self._agents.known()
-        except AgentUnavailable as error:
-            test.interrupted = f"stopped early: {error}"
-        if test.elapsed - test.last_success >= HOPELESS_S:
-            test.interrupted = test.interrupted or f"stopped early: nothing succeeded for {HOPELESS_S:g} s"
-        if test.interrupted is not None:
-            for member in sorted(test.shards):
-                self._send(member, "stop", reason=test.interrupted)
-
-    def _on_done(self, shard: int, content: dict[str, Any]) -> None:
-        test = self._tests[content["nodeid"]]
-        test.recording.merge(content["recording"])
-        test.elapsed = max(test.elapsed, content["elapsed"])
-        test.interrupted = test.interrupted or content["interrupted"]
-        test.failed_users += content["failed_users"]
-        test.notes |= dict.fromkeys(content["notes"])
-        test.done.add(shard)
-        if test.done == test.shards:
-            result = self._conclude(test)
-            for member in sorted(test.shards):
-                self._send(member, "verdict", **self._present(result))
-
-    def _on_abandon(self, _shard: int, content: dict[str, Any]) -> None:
-        """The test was skipped from within: there is nothing to judge."""
-        if self._tests.pop(content["nodeid"]).running:
-            self._observer.finished()
-
-    def _conclude(self, test: Progress) -> TestResult:
-        del self._tests[test.spec.nodeid]
-        if test.running:
-            self._observer.finished()
-        result = judge(self._plan(test), test.recording)
-        if test.spec.after is not None:
-            self._supersede(result.nodeid)
-        self.results.append(result)
-        return result
-
-    def _supersede(self, nodeid: str) -> None:
-        """The first run of a test that was made twice is shown, and counts for nothing."""
-        self.results = [
-            replace(result, superseded=True, failed_test=False) if result.nodeid == nodeid else result
-            for result in self.results
-        ]
-
-    def _plan(self, test: Progress) -> TestPlan:
-        spec = test.spec
-        fatal = self._fatal(test)
-        second = [f"second run: the first was INVALID: {spec.after}"] if spec.after is not None else []
-        return TestPlan(
-            nodeid=spec.nodeid,
-            group=spec.group,
-            model="open" if spec.open else "closed",
-            users=spec.in_flight_limit if spec.open else spec.users,
-            phases=self._phases(test),
-            evidence=spec.evidence,
-            targets=override(spec.targets, self._config.targets, test.recording.measured_metrics()),
-            metric=spec.metric,
-            critical=spec.critical,
-            negative=spec.negative,
-            shards=len(test.shards),
-            started_s=test.started_s,
-            saturated=spec.think == 0 and spec.iterations is None and not spec.open,
-            steady=spec.iterations is None,
-            interrupted=test.interrupted,
-            fatal=fatal,
-            notes=(*second, *test.notes),
-        )
-
-    def _fatal(self, test: Progress) -> str | None:
-        """What is wrong with the test itself, whatever it measured."""
-        if not any(key.outcome == Outcome.OK for key in test.recording.series):
-            self._agents.doubt()
-        try:
-            self._agents.known()
-        except AgentUnavailable as error:
-            return str(error)
-        if test.failed_users:
-            users = len(test.failed_users)
-            return f"{users} of {test.spec.users} users failed in their fixtures: {test.failed_users[0]}"
-        return None
-
-    def _phases(self, test: Progress) -> dict[str, tuple[float, float]]:
-        """Phases as they were, cut where the test ended."""
-        if not test.running:
-            return {}
-        planned = conductor_for(test.spec).phases()
-        return {str(p): (b, min(e, test.elapsed)) for p, (b, e) in planned.items() if b < test.elapsed}
-
-    @staticmethod
-    def _phase(test: Progress, at: float) -> str:
-        phases = conductor_for(test.spec).phases()
-        return next((phase for phase, (begin, end) in phases.items() if begin <= at < end), Phase.COOLDOWN)
+    def reconsider(self) -> None:
+        """Something outside has changed, such as a failure that ends the run."""
+        with self._lock:
+            self._consider()
 
     def refusal(self, reason: str) -> tuple[str, bool]:
         """Text and kind of a refusal: the first test to miss its agent is an error, those after it are skipped."""
         skip, self._unavailable = self._unavailable is not None, reason
         return (f"skipped, as no load test can run: {reason}" if skip else reason), skip
 
-    def _refuse(self, shard: int, reason: str) -> None:
-        text, skip = self.refusal(reason)
-        self._send(shard, "refuse", reason=text, skip=skip)
+    def _why_stop(self) -> str | None:
+        return OVER if self._finished else self.stopping()
 
-    def _send(self, to: int, kind: str, **content: Any) -> None:
-        self._links[to].send((kind, content))
+    def _on_hello(self, member: Member, content: dict[str, Any]) -> None:
+        theirs, ours = content["version"], own_version()
+        if theirs != ours:
+            which = f"worker {member.name} has pytest-rtmedload {theirs}, this process has {ours}"
+            self.misfit = f"{which}: install the same version for both"
+
+    def _on_collected(self, _member: Member, content: dict[str, Any]) -> None:
+        self.announced.update(content["nodeids"])
+
+    def _on_begins(self, member: Member, content: dict[str, Any]) -> None:
+        self._gathering.begins(member, content["nodeid"])
+
+    def _on_ended(self, member: Member, content: dict[str, Any]) -> None:
+        self._gathering.ends(member, content)
+
+    def _on_arrive(self, member: Member, content: dict[str, Any]) -> None:
+        self._gathering.arrives(member, content["spec"], self.elapsed)
+
+    def _on_waiting(self, member: Member, _content: dict[str, Any]) -> None:
+        self._send(member, "patience")
+        self._give_up_on_the_silent()
+
+    def _on_clock(self, member: Member, content: dict[str, Any]) -> None:
+        self._send(member, "clock", asked=content["asked"], answered=time.perf_counter_ns())
+
+    def _on_gone(self, member: Member, _content: dict[str, Any]) -> None:
+        self._lose(member, f"{member.name} ended unexpectedly")
+
+    def _on_find_agent(self, member: Member, content: dict[str, Any]) -> None:
+        """The agent, or one of its services, for a fixture."""
+        try:
+            if content.get("service") is not None:
+                self._send(member, "found", **self._agents.service(content["service"]))
+                return
+            agent = self._agents.obtain()
+        except AgentUnavailable as error:
+            self._refuse([member], str(error))
+        else:
+            self._send(member, "found", url=agent.url, dialect=agent.dialect, embedded=agent.embedded)
+
+    def _on_need_agent(self, _member: Member, _content: dict[str, Any]) -> None:
+        """A body met a relative URL: the test starts over, as what was measured until now was without an agent."""
+        test = self._drop()
+        try:
+            self._agents.obtain()
+        except AgentUnavailable as error:
+            self._refuse(test.members, str(error))
+        else:
+            self._assign(test.spec, test.members)
+
+    def _consider(self) -> None:
+        """Let those who wait begin, or not."""
+        while self._test is None and (decision := self._gathering.next(self.elapsed)) is not None:
+            if isinstance(decision, GiveUp):
+                decision.member.link.hang_up()
+                self._lose(decision.member, decision.reason)
+            elif isinstance(decision, TurnAway):
+                self._turn_away(decision)
+            else:
+                self._begin(decision)
+
+    def _turn_away(self, decision: TurnAway) -> None:
+        for member in decision.members:
+            member.arrived = None
+            self._send(member, "refuse", reason=decision.reason, skip=decision.skip, stop=decision.stop)
+
+    def _begin(self, decision: Begin) -> None:
+        for member in decision.members:
+            member.arrived = None
+        try:
+            self._agents.known()
+        except AgentUnavailable as error:
+            self._refuse(decision.members, str(error))
+        else:
+            self._assign(decision.spec, decision.members)
+
+    def _assign(self, spec: LoadSpec, members: list[Member]) -> None:
+        self._attempts += 1
+        agent = self._agents.known()
+        self._test = test = Progress.of(spec, self._attempts, self.elapsed, members)
+        for number, member in enumerate(members):
+            member.heard_s = self.elapsed
+            self._send(
+                member,
+                "assign",
+                attempt=test.attempt,
+                shard=number,
+                shards=test.shards,
+                alone=len(members) == 1,
+                seed=self._config.seed,
+                lag_limit_ns=lag_limit_ns(spec.targets),
+                url=agent.url if agent is not None else None,
+            )
+
+    def _on_ready(self, member: Member, _content: dict[str, Any]) -> None:
+        test = self._now
+        test.parts[member.number].ready = True
+        if test.ready:
+            conductor = conductor_for(test.spec)
+            phases, commands = conductor.phases(), conductor.commands()
+            test.running, test.started_s = True, self.elapsed
+            end = max(end for _, end in phases.values())
+            self._observer.started(test.spec, None if end == float("inf") else end)
+            at_ns = time.perf_counter_ns() + LEAD_NS if len(test.parts) > 1 else None
+            for other in test.members:
+                self._send(other, "go", at_ns=at_ns, phases=phases, commands=commands)
+
+    def _on_samples(self, member: Member, content: dict[str, Any]) -> None:
+        test = self._now
+        test.take(member.number, content)
+        if test.last_success < test.elapsed and test.interrupted is None:
+            self._stop_if_hopeless(test)
+        new = test.show(member.number)
+        if new is not None:
+            self._observer.progressed(test.spec, test.phase(test.elapsed), test.elapsed, test.users, new)
+
+    def _stop_if_hopeless(self, test: Progress) -> None:
+        """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
+        try:
+            self._agents.known()
+        except AgentUnavailable as error:
+            self._stop(f"stopped early: {error}")
+        if test.elapsed - test.last_success >= HOPELESS_S:
+            self._stop(f"stopped early: nothing succeeded for {HOPELESS_S:g} s")
+
+    def _on_done(self, member: Member, content: dict[str, Any]) -> None:
+        test = self._now
+        test.end(member.number, content)
+        if test.ended_by is not None:
+            self._stop(str(test.interrupted))
+        self._conclude_if_over(test)
+
+    def _on_abandon(self, member: Member, content: dict[str, Any]) -> None:
+        """The test was skipped from within: there is nothing to judge."""
+        others = [other for other in self._drop().members if other is not member]
+        self._turn_away(TurnAway(others, f"skipped by {member.name}: {content['reason']}", skip=True))
+
+    def _lose(self, member: Member, reason: str) -> None:
+        """A worker is gone: its users are not given to others, that would be another load."""
+        self._gathering.loses(member, reason, self.elapsed)
+        test = self._test
+        if test is None or member.number not in test.parts or test.parts[member.number].over:
+            return
+        test.parts[member.number].lost = reason
+        if test.running:
+            self._stop(f"{reason} while it ran")
+            self._conclude_if_over(test)
+        else:
+            self._turn_away(TurnAway(self._drop().members, f"{reason} before the start line"))
+
+    def _give_up_on_the_silent(self) -> None:
+        """Some wait for the others of a test that has begun: are those still there?"""
+        test = self._test
+        if test is None:
+            return
+        limit = SILENCE_S if test.running else SILENCE_S + test.spec.timeout  # fixtures may take that long, silently
+        for member in [part.member for part in test.parts.values() if not part.over]:
+            if member.remote and self.elapsed - member.heard_s > limit:
+                member.link.hang_up()
+                self._lose(member, f"{member.name} did not answer for {limit:g} s")
+
+    def _stop(self, reason: str) -> None:
+        """End the running test on all shards that are still at it."""
+        test = self._now
+        test.interrupted = test.interrupted or reason
+        for part in test.parts.values():
+            if not part.over:
+                self._send(part.member, "stop", reason=test.interrupted)
+
+    def _conclude_if_over(self, test: Progress) -> None:
+        if not test.over:
+            return
+        result = self._conclude(test)
+        owner = test.ended_by.member if test.ended_by is not None else None
+        others = [member for member in test.members if member is not owner]
+        if owner is not None:  # whose own outcome is the test's
+            self._turn_away(TurnAway(others, str(test.interrupted), skip=True))
+            return
+        verdict = self._verdicts.present(result)
+        for member in others:
+            self._send(member, "verdict", **verdict)
+
+    def _conclude(self, test: Progress) -> TestResult:
+        self._drop()
+        result = self._verdicts.judge(test)
+        self._concluded.notify_all()
+        return result
+
+    def _drop(self) -> Progress:
+        """There is no test any more."""
+        test, self._test = self._now, None
+        if test.running:
+            self._observer.finished()
+        return test
+
+    @property
+    def _now(self) -> Progress:
+        """The test under way."""
+        if self._test is None:
+            raise RuntimeError("no load test is under way")
+        return self._test
+
+    def _refuse(self, members: list[Member], reason: str) -> None:
+        text, skip = self.refusal(reason)
+        self._turn_away(TurnAway(members, text, skip=skip))
+
+    @staticmethod
+    def _send(to: Member, kind: str, **content: Any) -> None:
+        to.link.send((kind, content))

@@ -1,7 +1,8 @@
 """Links carry messages between the coordinator and a worker.
 
-A message is a kind and a dict. What goes over a link between processes is made of builtin types; the in-process link
-hands objects over as they are. An execnet channel satisfies `Link` as it is.
+A message is a kind and a dict. The in-process link hands objects over as they are; a link between processes pickles
+them, as both ends run the same code. An end that hears nothing more, because the other process is gone, is told so by
+a last message, `gone`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ class Link(Protocol):
     """One end of a two-way, ordered connection."""
 
     def send(self, message: Message, /) -> None:
-        """Hand a message to the other end."""
+        """Hand a message to the other end; one that is gone gets nothing."""
 
     def setcallback(self, callback: Callable[[Message], None], /) -> None:
         """Call this with every message that arrives, those that have already arrived first."""
+
+    def hang_up(self) -> None:
+        """End the process at the other end, which no longer answers."""
 
 
 class InProcessLink:
@@ -50,8 +54,11 @@ class InProcessLink:
         for message in waiting:
             callback(message)
 
+    def hang_up(self) -> None:
+        """The other end is this process: nothing to end."""
+
     def deliver(self, message: Message) -> None:
-        """A message from the other end arrives."""
+        """What the other end has sent."""
         if self._callback is None:
             self._waiting.append(message)
         else:

@@ -8,24 +8,22 @@ import itertools
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload import clients
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Health, Phase
+from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
+from pytest_rtmedload.shards.conversation import Conversation, Judged, LoadTest, Refused, StartOver
 from pytest_rtmedload.workload.conductors import conductor_for
 from pytest_rtmedload.workload.fan_out import FanOut
 from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from pytest_rtmedload.config import LoadConfig
-    from pytest_rtmedload.shards.link import Message
     from pytest_rtmedload.workload.conductors import Command
-    from pytest_rtmedload.workload.spec import LoadSpec
 
 BEAT_NS: Final = NS // 10
 """How often a shard looks at overdue iterations and for messages."""
@@ -40,48 +38,14 @@ HURRY_NS: Final = NS
 """Grace for iterations in flight when a test is stopped before its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadTest:
-    """A test to be fanned out."""
-
-    spec: LoadSpec
-    body: Callable[..., Awaitable[object]]
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the coordinator made of a load test."""
-
-    failed: bool
-    text: str
-    properties: list[tuple[str, object]]
-    result: dict[str, Any]
-    """The test's entry of the JSON result."""
-
-
-class Conversation(Protocol):
-    """How a shard talks to its coordinator."""
-
-    settings: LoadConfig
-
-    def tell(self, kind: str, **content: Any) -> None:
-        """Send a message."""
-
-    async def expect(self, kind: str) -> dict[str, Any]:
-        """Wait for a message of this kind."""
-
-    def messages(self) -> list[Message]:
-        """All messages that have arrived."""
-
-
 class ShardRun:
     """Drives a fan-out by the coordinator's commands.
 
     Args:
         coordinator: the other end.
         test: what to run.
-        assigned: this shard's number, the number of shards, the seed, the agent's URL and the lag limit.
+        assigned: this shard's number, the number of shards that share the work (a shard with a number beyond it has
+            none), the seed, the agent's URL and the lag limit.
     """
 
     def __init__(self, coordinator: Conversation, test: LoadTest, assigned: dict[str, Any]) -> None:
@@ -89,10 +53,16 @@ class ShardRun:
         self._spec = test.spec
         self._shard: int = assigned["shard"]
         self._shards: int = assigned["shards"]
+        self._alone: bool = assigned["alone"]
         self._recorder = Recorder(response_time=test.spec.open)
-        surroundings = Surroundings(coordinator.settings, assigned["seed"], test.spec.timeout, assigned.get("url"))
+        surroundings = Surroundings(
+            coordinator.settings, assigned["seed"], test.spec.timeout, assigned["url"], test.spec.nodeid
+        )
         late_ns: int = assigned["lag_limit_ns"]
-        self._users = FanOut(test.body, test.arguments, test.spec, self._recorder, surroundings, late_ns)
+        self._in_flight = share(test.spec.in_flight_limit, self._shard, self._shards) if test.spec.open else 0
+        self._users = FanOut(
+            test.body, test.arguments, test.spec, self._recorder, surroundings, late_ns, in_flight=self._in_flight
+        )
         self._conductor = conductor_for(test.spec)
         self._seed: int = assigned["seed"]
         self._started_users = 0
@@ -101,7 +71,10 @@ class ShardRun:
         self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged)
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
+        self._clock_offset = 0
+        self._line: int | None = None  # where the coordinator drew the start line, on this process's clock
         self._t0 = 0
+        self._opened = 0
         self._next_drain = 0
         self._cut_at = 2**62
         self._ended_ns: int | None = None
@@ -112,6 +85,8 @@ class ShardRun:
 
         Raises:
             NeedsAgent: nothing was measured, an agent must be found first.
+            Refused: the coordinator ended the test.
+            StartOver: the coordinator lets the test begin anew.
             BaseException: the outcome or interrupt that ended the test; what was measured was shipped.
         """
         try:
@@ -120,16 +95,19 @@ class ShardRun:
         except asyncio.CancelledError:
             self._interrupted = "interrupted before its end"
             await self._leave()
-            self._ship_last()
+            self._ship_last(by_test=True)
+            raise
+        except (Refused, StartOver):
+            await self._leave()
             raise
         await self._leave()
         ended_by = self._users.ended_by
         if isinstance(ended_by, NeedsAgent):
             raise ended_by
         if self._users.skipped and ended_by is not None:
-            self._coordinator.tell("abandon", nodeid=self._spec.nodeid)
+            self._coordinator.tell("abandon", reason=str(ended_by))
             raise ended_by
-        self._ship_last()
+        self._ship_last(by_test=ended_by is not None)
         if ended_by is not None:
             raise ended_by
         return Judged(**await self._coordinator.expect("verdict"))
@@ -153,15 +131,28 @@ class ShardRun:
         warm_up()
         gc.collect()
         gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
-        self._coordinator.tell("ready", nodeid=self._spec.nodeid)
+        await self._await_start()
+
+    async def _await_start(self) -> None:
+        """All shards are asked to begin at the same moment."""
+        if not self._alone:
+            self._clock_offset = offset_ns([await self._exchange() for _ in range(EXCHANGES)])
+        self._coordinator.tell("ready")
         go = await self._coordinator.expect("go")
         self._commands.extend(go["commands"])
         self._phases = go["phases"]
+        self._line = None if go["at_ns"] is None else go["at_ns"] - self._clock_offset
+
+    async def _exchange(self) -> Exchange:
+        self._coordinator.tell("clock", asked=time.perf_counter_ns())
+        answer = await self._coordinator.expect("clock")
+        return Exchange(answer["asked"], answer["answered"], time.perf_counter_ns())
 
     async def _drive(self) -> None:
         if self._users.ended_by is not None:
             return
-        self._t0 = time.perf_counter_ns()
+        self._t0 = self._line or time.perf_counter_ns()
+        await _until(self._t0)
         self._next_drain = self._t0 + DRAIN_NS
         self._recorder.start(self._t0, self._phases)
         for command in self._commands:
@@ -170,6 +161,7 @@ class ShardRun:
         self._probe.start()
         self._obey(self._t0)
         self._users.open_line()
+        self._opened = time.perf_counter_ns()
         if self._spec.open:
             self._dispatcher = asyncio.create_task(self._dispatch())
         while self._users.ended_by is None:
@@ -201,14 +193,13 @@ class ShardRun:
     async def _dispatch(self) -> None:
         """Open model: let iterations begin when they are due, however the agent answers."""
         for due in self._arrivals:
-            while (wait := due - time.perf_counter_ns()) > 0:  # noqa: ASYNC110 - timers may fire a little early
-                await asyncio.sleep(wait / NS)
+            late = await _until(due)
             if self._ended_ns is not None:
                 self._users.pool.miss(due)
                 return
             self._users.pool.arrive(due)
             self._fill_pool()
-            if wait < -BEHIND_NS:
+            if late > BEHIND_NS:
                 await asyncio.sleep(0)  # behind: what is due at once must still get its turn
 
     def _own_arrivals(self) -> Iterator[int]:
@@ -219,8 +210,7 @@ class ShardRun:
 
     def _fill_pool(self, *, waits_for_line: bool = False) -> None:
         """Keep users ready ahead of the arrivals, so that entering their fixtures delays nobody."""
-        limit = -(-self._spec.in_flight_limit // self._shards)
-        wanted = min(limit, self._started_users + max(0, SPARE_USERS - self._users.pool.spare))
+        wanted = min(self._in_flight, self._started_users + max(0, SPARE_USERS - self._users.pool.spare))
         while self._started_users < wanted:
             self._users.start_user(self._shard + self._started_users * self._shards, waits_for_line=waits_for_line)
             self._started_users += 1
@@ -291,10 +281,10 @@ class ShardRun:
         self._next_drain = now + DRAIN_NS
         self._coordinator.tell(
             "samples",
-            nodeid=self._spec.nodeid,
             recording=self._recorder.drain(now, health=self._health()),
             elapsed=(now - self._t0) / NS,
             users=self._recorder.users,
+            began_ns=self._began_ns(),
         )
 
     def _health(self) -> Health:
@@ -303,18 +293,35 @@ class ShardRun:
         health.merge(self._users.pool.take_starts())
         return health
 
-    def _ship_last(self) -> None:
+    def _began_ns(self) -> int | None:
+        """When the first user crossed the start line, or nobody did although it was open; on the other end's clock."""
+        return (self._users.crossed_ns or self._opened) + self._clock_offset if self._opened else None
+
+    def _ship_last(self, *, by_test: bool) -> None:
         now = time.perf_counter_ns()
         ended_by = self._users.ended_by
         self._coordinator.tell(
             "done",
-            nodeid=self._spec.nodeid,
             recording=self._recorder.drain(now, health=self._health(), final=True),
             elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
             interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
+            by_test=by_test,
+            began_ns=self._began_ns(),
             failed_users=list(self._users.failed_users),
             notes=slowed_by(),
         )
+
+
+async def _until(moment_ns: int) -> int:
+    """Sleep until a moment of this process's clock; returns how long ago that is by now, in nanoseconds."""
+    while (late := time.perf_counter_ns() - moment_ns) < 0:  # noqa: ASYNC110 - timers may fire a little early
+        await asyncio.sleep(-late / NS)
+    return late
+
+
+def share(total: int, shard: int, shards: int) -> int:
+    """This shard's part of so many places; shards beyond the number of sharing ones have none."""
+    return total // shards + (shard < total % shards) if shard < shards else 0
 
 
 def slowed_by() -> list[str]:

@@ -3,17 +3,21 @@
 One conversation per load test::
 
     worker                                     coordinator
-    arrive {spec}                      →       (waits for all shards)
-                                       ←       assign {shard, shards, seed, agent, lag_limit_ns}
-                                               or refuse {reason, skip}
-    need_agent {}                      →       (starts it, or reports why it cannot)
-                                       ←       agent {url} or refuse
+    arrive {spec}                      →       (waits for all workers)
+                                       ←       assign {attempt, shard, shards, seed, url, lag_limit_ns}
+                                               or refuse {reason, skip, stop}
+    clock {asked}                      →       (a few times, with several shards)
+                                       ←       clock {asked, answered}
     ready {}                           →       (waits for all shards)
-                                       ←       go {phases, commands}
-    samples {recording, elapsed}       →       once a second; each is what came since the last
+                                       ←       go {at_ns, phases, commands}
+    samples {recording, elapsed, …}    →       once a second; each is what came since the last
+    need_agent {}                      →       (finds or starts it; all shards start over)
+                                       ←       assign, to every shard
                                        ←       stop {reason}: end now, keep what there is
     done {recording, interrupted, …}   →       (merges, judges)
-                                       ←       verdict {failed, text, properties}
+                                       ←       verdict {failed, text, properties, result}
+    waiting {}                         →       every two seconds while it waits for a word
+                                       ←       patience {}
 """
 
 from __future__ import annotations
@@ -21,26 +25,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.shards.shard_run import Judged, LoadTest, ShardRun
+from pytest_rtmedload.shards.conversation import Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.shards.shard_run import ShardRun
 from pytest_rtmedload.workload.user import NeedsAgent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.shards.link import Link, Message
 
+ASK_S: Final = 2.0
+"""Who waits for so long asks whether the coordinator is still there."""
 LOST_S: Final = 60.0
 """A coordinator that has not answered for so long is gone."""
-
-
-class Refused(Exception):  # noqa: N818 - a decision of the coordinator, which the plugin turns into an outcome
-    """The coordinator does not let this load test run; the reason is one line."""
-
-    def __init__(self, reason: str, *, skip: bool) -> None:
-        super().__init__(reason)
-        self.skip = skip
 
 
 class Worker:
@@ -48,53 +50,75 @@ class Worker:
 
     def __init__(self, link: Link, settings: LoadConfig) -> None:
         self.settings = settings
+        self.told_to_stop: str | None = None
+        """Why this process should run no more tests, once the coordinator said so."""
+        self.turned_away = False
+        """True when somebody else's outcome is that of the last load test."""
         self._link = link
         self._inbox: deque[Message] = deque()
         self._came = threading.Event()
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._attempt: int | None = None
+        self._gone = False
         link.setcallback(self._deliver)
 
     async def run(self, test: LoadTest) -> Judged:
         """Drive this shard's users of one load test to the end and return the verdict on the whole.
 
         Raises:
-            Refused: the coordinator did not let it start.
+            Refused: the coordinator did not let it start, or ended it.
             BaseException: the outcome or interrupt that ended the test early; what was measured is kept.
         """
-        self._inbox.clear()
         self._wake = (asyncio.get_running_loop(), asyncio.Event())
         try:
-            self.tell("arrive", spec=test.spec)
+            self._begin("arrive", spec=test.spec)
             assigned = await self.expect("assign")
             while True:
+                self._attempt = assigned["attempt"]
                 try:
                     return await ShardRun(self, test, assigned).run()
+                except StartOver as again:
+                    assigned = again.assigned
                 except NeedsAgent:
-                    self.tell("need_agent", nodeid=test.spec.nodeid)
-                    assigned = assigned | await self.expect("agent")
+                    self.tell("need_agent")
+                    assigned = await self.expect("assign")
         finally:
-            self._wake = None
+            self._wake = self._attempt = None
 
-    def agent(self) -> dict[str, Any]:
-        """Ask for the agent before there is an event loop: its URL, dialect, and whether it is the embedded one.
+    def find(self, service: str | None = None) -> dict[str, Any]:
+        """Ask, before there is an event loop, for the agent or for one of the embedded agent's services.
+
+        Args:
+            service: its name; None asks for the agent.
+
+        Returns:
+            Of the agent its `url` and `dialect`, and whether it is `embedded`; of a service its `url` and `key`.
 
         Raises:
             Refused: there is none, or the coordinator does not answer.
         """
-        self._inbox.clear()
         self._came.clear()
-        self.tell("need_agent", nodeid="")
-        while self._inbox or self._came.wait(LOST_S):
+        self._begin("find_agent", service=service)
+        deadline = time.monotonic() + LOST_S
+        while self._came.wait(max(0.0, deadline - time.monotonic())):
             self._came.clear()
             for kind, content in self.messages():
-                if kind == "agent":
+                if kind == "found":
                     return content
-                if kind == "refuse":
-                    raise Refused(content["reason"], skip=content["skip"])
-        raise Refused(f"the coordinator did not answer within {LOST_S:g} s (waiting for the agent)", skip=False)
+        raise _lost(service or "the agent")
+
+    def _begin(self, kind: str, **content: Any) -> None:
+        """Open a conversation: what was left unread of the last one is about nothing any more."""
+        self._inbox.clear()
+        self.turned_away = False
+        if self._gone:
+            self._heed(("gone", {}))
+        self.tell(kind, **content)
 
     def tell(self, kind: str, **content: Any) -> None:
         """Send a message to the coordinator."""
+        if self._attempt is not None:
+            content["attempt"] = self._attempt
         self._link.send((kind, content))
 
     async def expect(self, kind: str) -> dict[str, Any]:
@@ -102,32 +126,66 @@ class Worker:
 
         Raises:
             Refused: the coordinator refused, or did not answer in time.
+            StartOver: the test begins anew.
         """
-        while True:
-            for received, content in self.messages():
-                if received == kind:
-                    return content
-                if received == "refuse":
-                    raise Refused(content["reason"], skip=content["skip"])
+        deadline = time.monotonic() + LOST_S
+        while time.monotonic() < deadline:
+            while self._inbox:
+                message = self._inbox.popleft()
+                deadline = time.monotonic() + LOST_S
+                if message[0] == kind:
+                    return message[1]
+                self._heed(message)
             if not await self._message_came():
-                raise Refused(f"the coordinator did not answer within {LOST_S:g} s (waiting for {kind!r})", skip=False)
+                self.tell("waiting")
+        raise _lost(repr(kind))
 
-    def messages(self) -> list[Message]:
-        """All messages that have arrived since the last call."""
-        if self._wake is not None:
-            self._wake[1].clear()
-        return [self._inbox.popleft() for _ in range(len(self._inbox))]
+    def messages(self) -> Iterator[Message]:
+        """All messages that have arrived since the last call.
+
+        Raises:
+            Refused: the coordinator ends the test, or is gone.
+            StartOver: the test begins anew.
+        """
+        while self._inbox:
+            message = self._inbox.popleft()
+            self._heed(message)
+            yield message
+
+    def _heed(self, message: Message) -> None:
+        """Orders that are obeyed whatever the worker is at."""
+        kind, content = message
+        if kind == "assign":
+            raise StartOver(content)
+        if kind == "refuse":
+            self.turned_away = content["skip"]
+            if content.get("stop"):
+                self.told_to_stop = content["reason"]
+            raise Refused(content["reason"], skip=content["skip"])
+        if kind == "gone":
+            raise Refused("the process that coordinates the load tests is gone", skip=False)
 
     async def _message_came(self) -> bool:
-        if self._wake is not None and not self._inbox:
+        """Wait for a message, for as long as one waits without asking."""
+        if self._wake is None:
+            return False
+        self._wake[1].clear()
+        if not self._inbox:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake[1].wait(), LOST_S)
+                await asyncio.wait_for(self._wake[1].wait(), ASK_S)
         return bool(self._inbox)
 
     def _deliver(self, message: Message) -> None:
         """Called by the link, possibly in a thread of its own."""
+        self._gone = self._gone or message[0] == "gone"
         self._inbox.append(message)
         self._came.set()
-        if self._wake is not None:
-            loop, event = self._wake
-            loop.call_soon_threadsafe(event.set)
+        wake = self._wake
+        if wake is not None:
+            loop, event = wake
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed: nobody waits any more
+                loop.call_soon_threadsafe(event.set)
+
+
+def _lost(what: str) -> Refused:
+    return Refused(f"the coordinator did not answer within {LOST_S:g} s (waiting for {what})", skip=False)

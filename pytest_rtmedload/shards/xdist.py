@@ -1,20 +1,23 @@
-"""Load tests under pytest-xdist: after all ordinary tests, on one worker, judged and reported by the controller.
+"""Load tests under pytest-xdist: each is driven by all workers, judged once, and reported once by the controller.
 
 The coordinator lives in the controller. Each worker reaches it over an execnet channel of its own, handed over in
-`workerinput`: no port, no extra authentication, and it works for every kind of gateway. Whatever scheduler `--dist`
-chose sees ordinary tests only: load tests are hidden from it, and sent to one worker when that one has nothing else
-left to do. They begin when the last ordinary test of all workers has ended.
+`workerinput`: no port, no extra authentication, and it works for every kind of gateway. Nothing is imported and no
+coordinator made before a worker has announced its first load test.
 """
 
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_rtmedload.shards.xdist_reports import as_one
+from pytest_rtmedload.shards.xdist_scheduling import LoadScheduling
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pytest_rtmedload.run import Run
     from pytest_rtmedload.shards.coordinator import Coordinator
@@ -22,13 +25,28 @@ if TYPE_CHECKING:
 
 
 class ChannelLink:
-    """An execnet channel as a link. Both ends run the same code, so messages travel as they are, pickled."""
+    """An execnet channel as a link. Both ends run the same code, so messages travel as they are, pickled.
 
-    def __init__(self, channel: Any) -> None:
+    Args:
+        channel: this process's end.
+        end_other: ends the process at the other end.
+    """
+
+    def __init__(self, channel: Any, end_other: Callable[[], object] = lambda: None) -> None:
         self._channel = channel
+        self._end_other = end_other
+        self._callback: Callable[[Message], None] | None = None
+        self._unread: list[Message] = []
+        self._lock = threading.Lock()
+        channel.setcallback(self._arrived, endmarker=None)
+
+    @property
+    def has_spoken(self) -> bool:
+        """True once the other end has sent a message that waits to be read."""
+        return bool(self._unread)
 
     def send(self, message: Message, /) -> None:
-        """Hand a message to the other end; a worker that is gone gets nothing."""
+        """Hand a message to the other end; one that is gone gets nothing."""
         try:
             self._channel.send(pickle.dumps(message))
         except OSError:
@@ -36,168 +54,129 @@ class ChannelLink:
 
     def setcallback(self, callback: Callable[[Message], None], /) -> None:
         """Call this with every message that arrives, in a thread of execnet's."""
-        self._channel.setcallback(lambda data: callback(pickle.loads(data)))  # noqa: S301 - our own worker's
+        with self._lock:  # what comes meanwhile must wait for what came before
+            for message in self._unread:
+                callback(message)
+            self._unread.clear()
+            self._callback = callback
+
+    def hang_up(self) -> None:
+        """End the process at the other end: it is told to, and ends itself when it does not get to that."""
+        self._end_other()
+
+    def _arrived(self, data: bytes | None) -> None:
+        message: Message = ("gone", {}) if data is None else pickle.loads(data)  # noqa: S301 - our own worker's
+        with self._lock:
+            if self._callback is None:
+                self._unread.append(message)
+                return
+        self._callback(message)
 
 
 class ControllerPlugin:
     """Hooks of the controller, registered where pytest-xdist is at work.
 
     Args:
-        run: begins the run; called when the first worker starts.
+        config: pytest's.
+        run: begins the run; called when a worker has announced a load test.
         key: of `workerinput`, under which a worker finds its end of the link.
     """
 
-    def __init__(self, run: Callable[[], Run], key: str) -> None:
+    def __init__(self, config: pytest.Config, run: Callable[[], Run], key: str) -> None:
+        self._config = config
         self._run = run
         self._key = key
+        self._session: pytest.Session | None = None
+        self._links: dict[Any, ChannelLink] = {}
+        self._coordinator: Coordinator | None = None
+        self._driving: dict[str, set[Any]] = {}  # load test → workers that have not left it
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Know the session: it counts failures."""
+        self._session = session
 
     def pytest_configure_node(self, node: Any) -> None:
         """Give a new worker its link."""
         channel = node.gateway.newchannel()
         node.workerinput[self._key] = channel
-        coordinator = self._run().coordinator
-        coordinator.hold()
-        coordinator.connect(ChannelLink(channel))
+        self._links[node] = ChannelLink(channel, node.gateway.exit)
+        if self._coordinator is not None:
+            self._connect(node)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ARG002 - the hook's names
         """Hide load tests from the scheduler that was chosen."""
         inner = yield
-        return None if inner is None else LoadScheduling(inner, self._run().coordinator)
+        return None if inner is None else LoadScheduling(inner, self)
 
+    def announced(self, node: Any) -> set[str]:
+        """Node ids of the load tests that this worker, or one before it, has collected.
 
-class _OrdinaryNode:
-    """A worker as the inner scheduler sees it: its tests are the ordinary ones, numbered without the load tests."""
+        Raises:
+            pytest.UsageError: the worker cannot take part; one line.
+        """
+        if self._coordinator is None and self._links[node].has_spoken:
+            self._coordinator = self._run().coordinator
+            self._coordinator.stopping = self._why_stop
+            for known in list(self._links):
+                self._connect(known)
+        if self._coordinator is None:
+            return set()
+        if self._coordinator.misfit is not None:
+            raise pytest.UsageError(self._coordinator.misfit)
+        return self._coordinator.announced
 
-    def __init__(self, scheduling: LoadScheduling, node: Any) -> None:
-        self._scheduling = scheduling
-        self._node = node
-        self.released = False
+    def decided(self, nodeid: str) -> bool:
+        """True once it is settled which workers drive this load test."""
+        return self._coordinator is not None and self._coordinator.decided(nodeid)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._node, name)
+    def given(self, node: Any, nodeids: list[str]) -> None:
+        """A worker was sent these load tests."""
+        for nodeid in nodeids:
+            self._driving.setdefault(nodeid, set()).add(node)
 
-    @property
-    def shutting_down(self) -> bool:
-        return self.released or bool(self._node.shutting_down)
+    def left(self, node: Any, nodeid: str) -> None:
+        """A worker has ended a load test, or will never get to it; the last one's word lets it be reported."""
+        driving = self._driving.get(nodeid, set())
+        driving.discard(node)
+        if not driving and self.decided(nodeid):
+            self._report(node, nodeid)
 
-    def send_runtest_some(self, indices: Sequence[int]) -> None:
-        self._node.send_runtest_some([self._scheduling.ordinary[index] for index in indices])
+    def reconsider(self) -> None:
+        """A failure elsewhere may have ended the run."""
+        if self._coordinator is not None:
+            self._coordinator.reconsider()
 
-    def send_runtest_all(self) -> None:
-        self._node.send_runtest_some(list(self._scheduling.ordinary))
+    def _connect(self, node: Any) -> None:
+        if self._coordinator is not None:
+            self._coordinator.connect(self._links[node], node.gateway.id, remote=True)
 
-    def send_steal(self, indices: Sequence[int]) -> None:
-        self._node.send_steal([self._scheduling.ordinary[index] for index in indices])
+    def _report(self, node: Any, nodeid: str) -> None:
+        """Hand the reports of all workers to pytest as those of one test.
 
-    def shutdown(self) -> None:
-        self._scheduling.release(self._node)
-
-
-class LoadScheduling:
-    """Wraps the scheduler of `--dist`: same interface, load tests apart."""
-
-    def __init__(self, inner: Any, coordinator: Coordinator) -> None:
-        self._inner = inner
-        self._coordinator = coordinator
-        self._proxies: dict[Any, _OrdinaryNode] = {}
-        self._collection: list[str] = []
-        self._load: list[int] = []
-        self._pending: list[int] = []
-        self._load_node: Any = None
-        self._late: set[Any] = set()
-        self.ordinary: list[int] = []
-        """Index of an ordinary test among ordinary tests → its index among all."""
-        self._number: dict[int, int] = {}
-
-    @property
-    def nodes(self) -> list[Any]:
-        """All workers."""
-        return list(self._proxies)
-
-    @property
-    def collection_is_completed(self) -> bool:
-        """True when all workers have collected."""
-        return bool(self._inner.collection_is_completed)
-
-    @property
-    def tests_finished(self) -> bool:
-        """True when nothing is left to run."""
-        released = all(proxy.released for proxy in self._proxies.values())
-        return bool(self._inner.tests_finished) and released and not self._pending
-
-    @property
-    def has_pending(self) -> bool:
-        """True while tests wait for a worker."""
-        return bool(self._inner.has_pending or self._pending)
-
-    def add_node(self, node: Any) -> None:
-        """A worker has started."""
-        self._proxies[node] = _OrdinaryNode(self, node)
-        if self._collection and self._inner.tests_finished:
-            self._late.add(node)  # replaces one that crashed in a load test: the inner scheduler has nothing for it
-        else:
-            self._inner.add_node(self._proxies[node])
-
-    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
-        """A worker has collected."""
-        load = self._coordinator.announced
-        if not self._collection:
-            self._collection = list(collection)
-            self._load = [index for index, nodeid in enumerate(collection) if nodeid in load]
-            self._pending = list(self._load)
-            self.ordinary = [index for index, nodeid in enumerate(collection) if nodeid not in load]
-            self._number = {index: number for number, index in enumerate(self.ordinary)}
-        if node not in self._late:
-            ordinary = [nodeid for nodeid in collection if nodeid not in load]
-            self._inner.add_node_collection(self._proxies[node], ordinary)
-
-    def schedule(self) -> None:
-        """Distribute tests."""
-        self._inner.schedule()
-        self._go_on()
-
-    def release(self, node: Any) -> None:
-        """A worker has been given its last ordinary test: one of them gets the load tests behind it."""
-        proxy = self._proxies[node]
-        if proxy.released:
+        The hooks are called and not, as xdist does, put in its queue: there they would come after the end of the last
+        worker, and be dropped.
+        """
+        if self._coordinator is None:
             return
-        proxy.released = True
-        if self._load_node is None and self._pending:
-            self._load_node = node
-            node.send_runtest_some(list(self._pending))
-        node.shutdown()
+        reports, worker = as_one(self._config, nodeid, *self._coordinator.outcome(nodeid))
+        if reports:
+            hook = self._config.hook
+            location = reports[0].location
+            node = next((known for known in self._links if known.gateway.id == worker), node)
+            hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+            for report in reports:
+                report.node = node  # type: ignore[attr-defined]  # as xdist does: reporters show the worker's name
+                hook.pytest_runtest_logreport(report=report)
+            hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        self._coordinator.reported(nodeid)
 
-    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-        """A test has ended."""
-        if item_index in self._number:
-            self._inner.mark_test_complete(self._proxies[node], self._number[item_index], duration)
-            self._go_on()
-        elif item_index in self._pending:
-            self._pending.remove(item_index)
-
-    def mark_test_pending(self, item: str) -> None:
-        """An ordinary test must be run again elsewhere."""
-        self._inner.mark_test_pending(item)
-
-    def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
-        """Ordinary tests were taken back from a worker."""
-        self._inner.remove_pending_tests_from_node(self._proxies[node], [self._number[index] for index in indices])
-
-    def remove_node(self, node: Any) -> str | None:
-        """A worker is gone; returns the test it was running when it crashed."""
-        proxy, crashed = self._proxies.pop(node), None
-        if node not in self._late:
-            crashed = self._inner.remove_node(proxy)
-        if node is self._load_node:
-            self._load_node = None
-            if self._pending:
-                crashed = self._collection[self._pending.pop(0)]
-        self._go_on()
-        return crashed
-
-    def _go_on(self) -> None:
-        if self._inner.collection_is_completed and self._inner.tests_finished:
-            for node in list(self._proxies):
-                self.release(node)
-            self._coordinator.ordinary_tests_ended()
+    def _why_stop(self) -> str | None:
+        """Why no further load test may begin: what pytest or pytest-xdist stops for."""
+        distributed = self._config.pluginmanager.get_plugin("dsession")
+        for who in (self._session, distributed):
+            for reason in (getattr(who, "shouldfail", False), getattr(who, "shouldstop", False)):
+                if reason:
+                    return str(reason)
+        return None

@@ -88,6 +88,8 @@ class ShareRule:
     allowed: float
     """A fraction above 0; 1 − p for a limit on percentile p."""
     effective: float
+    clusters: int | None = None
+    """How many calls the samples are from; None: clusters do not limit what can be proved."""
 
     @classmethod
     def independent(cls, n: int, allowed: float) -> ShareRule:
@@ -98,6 +100,8 @@ class ShareRule:
         """True when the upper bound of the share is at most what is allowed."""
         if self.allowed >= 1:
             return True
+        if self.clusters is not None and self.clusters < MIN_CLUSTERS:
+            return False
         worth = self.effective / self.n
         return k < self.n and beta_cdf(1 - self.allowed, (self.n - k) * worth, k * worth + 1) <= ALPHA + _ROUNDING
 
@@ -145,7 +149,9 @@ class ShareRule:
             return 0
 
         def decides(n: int) -> bool:
-            grown, misses = ShareRule(n, self.allowed, n * self.effective / self.n), k * n / self.n
+            clusters = None if self.clusters is None else self.clusters * n // self.n
+            grown = ShareRule(n, self.allowed, n * self.effective / self.n, clusters)
+            misses = k * n / self.n
             return grown.fails(misses) if leans_to_fail else grown.passes(misses)
 
         leans_to_fail = self.point_fails(k)

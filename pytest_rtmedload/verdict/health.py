@@ -2,7 +2,8 @@
 
 INVALID when (a) the event loop was later than the lag limit for more than 5 % of the measured time, or (b) a FAIL
 would not be one if the samples made during such lag had been within their limit, or (c) fewer than 95 % of the starts
-happened for the generator's own reasons. Arrivals refused at the in-flight limit are the agent's doing. A PASS under
+happened for the generator's own reasons. Each shard must hold (a) and (c) on its own: the mean over all would hide the
+one that was saturated. Arrivals refused at the in-flight limit are the agent's doing. A PASS under
 lag stands otherwise: lag only adds to latency.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.results.model import GeneratorResult, TargetResult, Verdict
+from pytest_rtmedload.results.model import GeneratorResult, ShardResult, TargetResult, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.verdict.latency import holds_without_lag
 from pytest_rtmedload.verdict.wording import number, percent
@@ -18,7 +19,7 @@ from pytest_rtmedload.verdict.wording import number, percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.results.plan import ShardPart, Target
     from pytest_rtmedload.results.recording import Health
     from pytest_rtmedload.verdict.samples import Measured
 
@@ -29,6 +30,8 @@ MOST_LAGGING: Final = 0.05
 LAGGING_FLOOR_NS: Final = 50_000_000
 """One hiccup of the machine in a run of under a second says nothing about the generator."""
 FEWEST_STARTS: Final = 0.95
+MOST_FRAME_LATENESS_NS: Final = 5_000_000
+"""A quarter of a frame: later than that, the pace is no longer that of a phone."""
 LITTLE_TOLERANCE: Final = 0.05
 LITTLE_ITERATIONS: Final = 20
 """Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
@@ -37,6 +40,7 @@ SATURATED: Final = 0.9
 CLIENTS: Final[dict[str, Callable[[str], bool]]] = {
     "load.http": lambda metric: " /" in metric,
     "load.ws": lambda metric: metric.startswith("ws."),
+    "calls": lambda metric: metric.startswith("voice."),
 }
 """Measured clients, and how their metrics are recognised."""
 _REMEDY: Final = "use fewer users or a lower rate"
@@ -55,11 +59,12 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         measured: what was measured.
         judged: the targets' results, each with the name of the metric it was judged on.
     """
-    health = measured.recording.health
+    health, parts = measured.recording.health, measured.plan.parts
+    limit = lag_limit_ns(measured.plan.targets)
     reasons = [
-        *_lagged_too_long(health, lag_limit_ns(measured.plan.targets)),
+        *([] if parts else _saturated(health, limit)),
         *_failed_by_lag(measured, judged),
-        *_started_too_few(health),
+        *(f"shard {part.name}: {reason}" for part in parts for reason in _saturated(part.health, limit)),
     ]
     lag = health.lag
     return GeneratorResult(
@@ -67,12 +72,16 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         lag_p50_ms=_milliseconds(lag.percentile(0.50)),
         lag_p99_ms=_milliseconds(lag.percentile(0.99)),
         lag_max_ms=_milliseconds(lag.max_us) if lag.count else None,
-        thread_cpu_percent=100 * health.thread_cpu_ns / health.measured_ns if health.measured_ns else None,
+        thread_cpu_percent=None if (busiest := _busiest(measured)) is None else 100 * busiest,
         gc_longest_ms=health.gc_longest_ns / 1e6,
         late_starts=health.late_starts,
         dropped_starts=health.dropped_starts,
         achieved_ratio=_achieved_ratio(health),
+        frame_lateness_mean_ms=health.frames_late_ns / health.frames / 1e6 if health.frames else None,
+        frame_lateness_p99_ms=_milliseconds(health.frame_lateness.percentile(0.99)) if health.frames else None,
         reasons=reasons,
+        skew_ms=_skew_ms(parts),
+        shards=[_shard(part) for part in parts],
     )
 
 
@@ -81,10 +90,10 @@ def saturation(measured: Measured) -> str | None:
 
     Latencies may still be right, as lag is watched apart; the rate is then what this generator could do.
     """
-    health = measured.recording.health
-    if not health.measured_ns or health.thread_cpu_ns < SATURATED * health.measured_ns:
+    share = _busiest(measured)
+    if share is None or share < SATURATED:
         return None
-    busy = percent(health.thread_cpu_ns / health.measured_ns)
+    busy = percent(share)
     clients = [name for name, uses in CLIENTS.items() if any(uses(metric) for metric in measured.operations)]
     return (
         f"the load generator was busy {number(busy)} % of the time ({', '.join([*clients, 'the test body'])}): "
@@ -116,6 +125,39 @@ def little_mismatch(users: int, throughput: float, response_s: float, think_s: f
     )
 
 
+def _saturated(health: Health, limit_ns: int) -> list[str]:
+    return [*_lagged_too_long(health, limit_ns), *_started_too_few(health), *_spoke_too_late(health)]
+
+
+def _shard(part: ShardPart) -> ShardResult:
+    return ShardResult(
+        name=part.name,
+        users=part.users,
+        iterations=part.iterations,
+        began_ms=part.began_ms,
+        lag_p99_ms=_milliseconds(part.health.lag.percentile(0.99)),
+        thread_cpu_percent=None if (share := _cpu_share(part.health)) is None or not part.users else 100 * share,
+        late_starts=part.health.late_starts,
+        achieved_ratio=_achieved_ratio(part.health),
+        lost=part.lost,
+    )
+
+
+def _skew_ms(parts: Sequence[ShardPart]) -> float | None:
+    began = [part.began_ms for part in parts if part.began_ms is not None]
+    return max(began) if len(began) > 1 else None
+
+
+def _busiest(measured: Measured) -> float | None:
+    """Share of a core that the event loop's thread took, in the busiest shard."""
+    shards = [part.health for part in measured.plan.parts if part.users] or [measured.recording.health]
+    return max((share for health in shards if (share := _cpu_share(health)) is not None), default=None)
+
+
+def _cpu_share(health: Health) -> float | None:
+    return health.thread_cpu_ns / health.measured_ns if health.measured_ns else None
+
+
 def _lagged_too_long(health: Health, limit_ns: int) -> list[str]:
     if health.lagging_ns <= max(MOST_LAGGING * health.measured_ns, LAGGING_FLOOR_NS):
         return []
@@ -140,6 +182,13 @@ def _started_too_few(health: Health) -> list[str]:
     share, fewest = percent(ratio), percent(FEWEST_STARTS)
     happened = f"only {number(share, fewest)} % of the planned starts happened (at least {number(fewest)} %)"
     return [f"{happened}: this machine cannot make the load; {_REMEDY}, or a lower rate"]
+
+
+def _spoke_too_late(health: Health) -> list[str]:
+    if not health.frames or health.frames_late_ns < MOST_FRAME_LATENESS_NS * health.frames:
+        return []
+    late, most = health.frames_late_ns / health.frames / 1e6, MOST_FRAME_LATENESS_NS / 1e6
+    return [f"frames of audio were sent {number(late)} ms late on average (below {number(most)} ms); {_REMEDY}"]
 
 
 def _achieved_ratio(health: Health) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.results.model import ErrorResult, Kind, TestResult, ValueResult, Verdict
+from pytest_rtmedload.results.model import CallTape, ErrorResult, Kind, TestResult, ValueResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Outcome
@@ -66,6 +66,7 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         errors=_errors(recording),
         generator=generator,
         timeline=timeline(measured),
+        recordings=_recordings(recording),
         notes=_notes(measured, named),
     )
 
@@ -114,9 +115,14 @@ def _errors(recording: Recording) -> list[ErrorResult]:
     return [ErrorResult(message, group.count, group.example) for message, group in groups]
 
 
+def _recordings(recording: Recording) -> list[CallTape]:
+    tapes = sorted(recording.tapes.items(), key=lambda tape: tape[1])
+    return [CallTape(call, f"{stem}.wav", f"{stem}.svg", f"{stem}.json") for call, stem in tapes]
+
+
 def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[str]:
     """What a reader should know beside the verdict."""
-    notes = list(measured.plan.notes)
+    notes = [*measured.plan.notes, *measured.recording.notes]
     if measured.plan.interrupted is not None:
         notes.insert(0, f"cut short: {measured.plan.interrupted}")
     inferred = [metric for metric, target in judged if target.name in PERCENTILES and target.n]

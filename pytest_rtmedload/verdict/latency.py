@@ -13,6 +13,7 @@ from pytest_rtmedload.results.histogram import rank_of
 from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.findings import inferred, observed, result
 from pytest_rtmedload.verdict.samples import edge_us, milliseconds
 from pytest_rtmedload.verdict.wording import Comparison
@@ -28,7 +29,7 @@ def judge_percentile(target: Target, metric: str, samples: Samples, measured: Me
     rule, k = samples.rules[target.name], samples.above(edge_us(target.limit))
     bounds = _bounds(target, samples)
     rank = rank_of(PERCENTILES[target.name], samples.n)
-    value, assumed = samples.at_rank(rank), ""
+    value, assumed = samples.at_rank(rank), _from_calls(samples)
     if measured.plan.evidence is Evidence.POINT:
         found, assumed = observed(measured, missed=rule.point_fails(k), n=samples.n, k=k), "point estimate"
     else:
@@ -67,6 +68,13 @@ def holds_without_lag(found: TargetResult, metric: str, measured: Measured) -> b
         return k == 0
     rule = samples.rules[found.name]
     return not (rule.point_fails(k) if measured.plan.evidence is Evidence.POINT else rule.fails(k))
+
+
+def _from_calls(samples: Samples) -> str:
+    """How many calls the samples are from, and whether that is enough."""
+    if samples.calls is None:
+        return ""
+    return f"{samples.calls} calls" if samples.calls >= MIN_CLUSTERS else f"{samples.calls} of {MIN_CLUSTERS} calls"
 
 
 def _bounds(target: Target, samples: Samples) -> tuple[float | None, float | None]:

@@ -3,16 +3,18 @@
 n counts ok and censored samples, and a censored sample lies above every limit: an agent that answers slowly or never
 cannot improve its percentiles. Failed samples have no latency that counts; they belong to the error limit.
 
-Samples are grouped into clusters of one second, by their intended start, because a stall hits neighbours together.
+Samples made within calls are grouped by call, because the turns of a call are alike; all others into clusters of one
+second, by their intended start, because a stall hits neighbours together. Fewer than 20 calls prove no PASS.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.names import ITERATION
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.recording import Cell, Recording
 
 
-class Cluster(NamedTuple):
+@dataclass(slots=True)
+class Cluster:
     """Samples that may depend on each other."""
 
-    ok: list[Histogram]
-    censored: int
+    ok: list[Histogram] = field(default_factory=list)
+    censored: int = 0
 
     @property
     def n(self) -> int:
@@ -45,19 +48,24 @@ class Samples:
     Args:
         ok: latencies of the samples that ended well.
         waited: what was waited for those that are censored.
-        clusters: the same samples, grouped; fewer than `MIN_CLUSTERS` are taken as independent.
+        clusters: the same samples, grouped; fewer than `MIN_CLUSTERS` seconds are taken as independent.
+        calls: whether the clusters are calls.
     """
 
-    def __init__(self, ok: Histogram, waited: Histogram, clusters: Sequence[Cluster] = ()) -> None:
+    def __init__(
+        self, ok: Histogram, waited: Histogram, clusters: Sequence[Cluster] = (), *, calls: bool = False
+    ) -> None:
         self.ok = ok
         self.waited = waited
         self.clusters = clusters
+        self.calls = len(clusters) if calls else None
+        """The number of calls the samples were made in; None: they were not made in calls."""
         self.n = ok.count + waited.count
 
     @property
     def clustered(self) -> bool:
         """False when there are too few clusters, so that verdicts assume independent samples."""
-        return len(self.clusters) >= MIN_CLUSTERS
+        return self.calls is not None or len(self.clusters) >= MIN_CLUSTERS
 
     def above(self, limit_us: int) -> int:
         """Samples above a limit, censored ones included."""
@@ -109,7 +117,7 @@ class Samples:
         sizes = self._effective_sizes(sorted({cut for pair in cuts.values() for cut in pair}))
         none_seen = float(len(self.clusters))
         return {
-            name: ShareRule(self.n, 1 - p, min((sizes[cut] for cut in cuts[name]), default=none_seen))
+            name: ShareRule(self.n, 1 - p, min((sizes[cut] for cut in cuts[name]), default=none_seen), self.calls)
             for name, p in PERCENTILES.items()
         }
 
@@ -202,19 +210,35 @@ class Measured:
                 yield cell, histogram
 
     def _collect(self, metric: str, tag: str | None, *, lagged: bool) -> Samples:
-        answered: dict[int, list[Histogram]] = defaultdict(list)
-        censored: dict[int, int] = defaultdict(int)
+        seconds: dict[int, Cluster] = defaultdict(Cluster)
         ok, waited = Histogram(), Histogram()
         for cell, histogram in self._cells(metric, Outcome.OK, tag):
             if cell.lagged or not lagged:
                 ok.merge(histogram)
-                answered[cell.second].append(histogram)
+                seconds[cell.second].ok.append(histogram)
         for cell, histogram in self._cells(metric, Outcome.CENSORED, tag):
             if cell.lagged or not lagged:
                 waited.merge(histogram)
-                censored[cell.second] += histogram.count
-        seconds = sorted(answered.keys() | censored.keys())
-        return Samples(ok, waited, [Cluster(answered.get(second, []), censored.get(second, 0)) for second in seconds])
+                seconds[cell.second].censored += histogram.count
+        calls = self._calls(metric, tag, lagged=lagged)
+        if calls and sum(call.n for call in calls) == ok.count + waited.count:
+            return Samples(ok, waited, calls, calls=True)
+        return Samples(ok, waited, [seconds[second] for second in sorted(seconds)])
+
+    def _calls(self, metric: str, tag: str | None, *, lagged: bool) -> list[Cluster]:
+        """The samples that were made within calls, a cluster for each call."""
+        found: dict[str, Cluster] = defaultdict(Cluster)
+        for key, samples in self.recording.calls.items():
+            if key.metric != metric or key.clock != self.clock or tag not in (None, key.tag):
+                continue
+            for sample in samples:
+                if sample.cell.phase != Phase.MEASURE or (lagged and not sample.cell.lagged):
+                    continue
+                if key.outcome == Outcome.OK:
+                    found[sample.call].ok.append(Histogram.of(sample.us))
+                elif key.outcome == Outcome.CENSORED:
+                    found[sample.call].censored += 1
+        return list(found.values())
 
 
 def milliseconds(us: float | None) -> float | None:

@@ -80,6 +80,7 @@ class FanOut:
         recorder: takes the samples.
         surroundings: what users share.
         late_ns: an arrival that begins later than this counts as late.
+        in_flight: open model: iterations that may be in flight at once here; None: the test's limit.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class FanOut:
         recorder: Recorder,
         surroundings: Surroundings,
         late_ns: int = 15_000_000,
+        in_flight: int | None = None,
     ) -> None:
         self._body = body
         self._arguments = arguments
@@ -101,7 +103,9 @@ class FanOut:
         self._changed = asyncio.Event()
         self._live = 0
         self._end_ns = 2**62
-        self.pool = Pool(spec, recorder, late_ns)
+        self.crossed_ns: int | None = None
+        """When the first user crossed the start line."""
+        self.pool = Pool(spec, recorder, late_ns, spec.in_flight_limit if in_flight is None else in_flight)
         """Open model: where arrivals and users find each other."""
         self.allowed = 0
         """Users over all shards that may iterate; those with a higher index end after their present iteration."""
@@ -215,6 +219,8 @@ class FanOut:
         except asyncio.CancelledError:
             if running.cut is None:
                 raise
+        except ENDS_TEST as error:
+            self.ended_by = self.ended_by or error
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises on its way out is the test's failure
             self._user_failed("leave", error)
         except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
@@ -236,6 +242,7 @@ class FanOut:
         self._changed.set()
         if running.waits_for_line:
             await self._line.wait()
+            self.crossed_ns = self.crossed_ns or time.perf_counter_ns()
         iterate = self._iteration_of(running, entered.values)
         if self._spec.open:
             await self._serve(running, iterate)

@@ -26,12 +26,14 @@ class Pool:
         spec: the load test.
         recorder: takes the samples of dropped arrivals.
         late_ns: an arrival that begins later than this counts as late.
+        places: iterations that may be in flight at once: this shard's share of the test's limit.
     """
 
-    def __init__(self, spec: LoadSpec, recorder: Recorder, late_ns: int) -> None:
+    def __init__(self, spec: LoadSpec, recorder: Recorder, late_ns: int, places: int) -> None:
         self._spec = spec
         self._recorder = recorder
         self._late_ns = late_ns
+        self._places = places
         self._idle: list[asyncio.Future[int]] = []
         self._due: deque[int] = deque()
         self._starts = Health()
@@ -47,7 +49,7 @@ class Pool:
         """An iteration is due: a user begins it, or it is dropped at the in-flight limit."""
         measured = self._recorder.phase_at(due_ns) is Phase.MEASURE
         self._starts.planned_starts += measured
-        if self.in_flight >= self._spec.in_flight_limit:
+        if self.in_flight >= self._places:
             self._starts.dropped_starts += measured
             limit = self._spec.in_flight_limit
             self._drop(due_ns, f"arrival dropped: {limit} iterations in flight, the limit")

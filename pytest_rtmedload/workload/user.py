@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from pytest_rtmedload.clients.connecting import Connecting
 from pytest_rtmedload.results.recording import Outcome, SeriesKey
 from pytest_rtmedload.workload import synthetic
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.observe import Observer
     from pytest_rtmedload.clients.websocket import WebSocketClient
     from pytest_rtmedload.config import LoadConfig
+    from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.voice.pacer import Pacer
 
 
 C = TypeVar("C")
@@ -48,6 +51,11 @@ class Surroundings:
     timeout: float
     """Seconds one operation may take."""
     agent_url: str | None = None
+    nodeid: str = ""
+    pacer: Pacer | None = None
+    """Sends the audio of all calls; there once somebody calls."""
+    kept_calls: int = 0
+    """Calls that are written down so far."""
 
 
 class VirtualUser:
@@ -72,6 +80,7 @@ class VirtualUser:
         self.failed_checks: list[str] = []
         self.late_ns = 0
         self._tag = ""
+        self._call = ""
         self._in_setup = True
         self._surroundings = surroundings
         self._recorder = recorder
@@ -106,16 +115,7 @@ class VirtualUser:
         """
         from pytest_rtmedload.clients.websocket import WebSocketClient  # noqa: PLC0415 - where it is used
 
-        options.setdefault("timeout", self._surroundings.timeout)
-        socket = WebSocketClient(
-            self,
-            url,
-            base_url=self._ws_base_url,
-            headers_for=self._headers_for,
-            name=name,
-            redact=self.settings.redact,
-            **options,
-        )
+        socket = WebSocketClient(self, url, name=name, **(self.connecting._asdict() | options))
         self._sockets = [*(one for one in self._sockets if one.is_open), socket]
         return socket
 
@@ -153,9 +153,16 @@ class VirtualUser:
         end = time.perf_counter_ns()
         self.add(name, end - round(milliseconds * 1e6), end)
 
-    def value(self, name: str, amount: float, unit: str = "") -> None:
-        """Record a quantity that is not a time, such as a word error rate."""
-        if self._recorder.measuring:
+    def value(self, name: str, amount: float, unit: str = "", *, at_ns: int | None = None) -> None:
+        """Record a quantity that is not a time, such as a word error rate.
+
+        Args:
+            name: the metric.
+            amount: the quantity.
+            unit: shown beside it.
+            at_ns: when what it describes began, on `time.perf_counter_ns`; now, when left out.
+        """
+        if self._recorder.measuring if at_ns is None else self._recorder.measured(at_ns):
             self._recorder.value(name, self._tag, float(amount), unit)
 
     def count(self, name: str, by: int = 1) -> None:
@@ -230,6 +237,63 @@ class VirtualUser:
         """This user's row of synthetic data: the same in every run, marked as synthetic, nobody's in fact."""
         return synthetic.row(self.user)
 
+    @property
+    def nodeid(self) -> str:
+        """The test this user runs."""
+        return self._surroundings.nodeid
+
+    @property
+    def number(self) -> str:
+        """The telephone number this user calls from; synthetic."""
+        return self.data["phone"]
+
+    def keeps_call(self) -> int:
+        """Number of the next call among those to be written down, the first ones of each process; 0: it is not."""
+        if self._surroundings.kept_calls >= self.settings.record_calls:
+            return 0
+        self._surroundings.kept_calls += 1
+        return self._surroundings.kept_calls
+
+    def call_kept(self, call: str, stem: str) -> None:
+        """A call was written down, to files that begin like this in the folder of the results."""
+        self._recorder.tape(call, stem)
+
+    def call_lost(self, reason: str) -> None:
+        """A call could not be written down: no failure, and told in one line."""
+        self._recorder.note(reason)
+
+    @property
+    def connecting(self) -> Connecting:
+        """How WebSocket clients of this user reach the agent."""
+        return Connecting(self._ws_base_url, self._headers_for, self.settings.redact, self._surroundings.timeout)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the agent speaks."""
+        from pytest_rtmedload.dialects import dialect_named  # noqa: PLC0415 - only calls need it
+
+        return dialect_named(self.settings.dialect)
+
+    @property
+    def pacer(self) -> Pacer:
+        """Sends the audio of all calls of this process."""
+        if self._surroundings.pacer is None:
+            from pytest_rtmedload.voice.pacer import Pacer  # noqa: PLC0415 - only calls need it
+
+            self._surroundings.pacer = Pacer(asyncio.get_running_loop(), self._recorder.frames_sent)
+        return self._surroundings.pacer
+
+    def enter_call(self, call: str) -> None:
+        """What is recorded from now on belongs to this call, so that the turns of a call are judged together."""
+        self._call = call
+        self._appenders.clear()
+
+    def leave_call(self) -> None:
+        """The call is over."""
+        self._recorder.end_call(self._call)
+        self._call = ""
+        self._appenders.clear()
+
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call this when the user ends."""
         self._at_end.append(callback)
@@ -262,7 +326,8 @@ class VirtualUser:
         self._appenders.clear()
 
     def _open_series(self, metric: str, outcome: str) -> Callable[[tuple[int, int, int]], None]:
-        append = self._recorder.appender(SeriesKey(metric, self._tag, outcome), setup=self._in_setup)
+        key = SeriesKey(metric, self._tag, outcome)
+        append = self._recorder.appender(key, setup=self._in_setup, call=self._call)
         self._appenders[metric, outcome] = append
         return append
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_rtmedload.dialects import Operation
+from pytest_rtmedload.embedded.keys import Pause
 from pytest_rtmedload.embedded.latency import Fault, LatencyModel, finish
-from pytest_rtmedload.embedded.settings import EmbeddedSettings, Pause
+from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 
 def model(*pairs: str, seed: int = 1) -> LatencyModel:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
 from pytest_rtmedload.dialects import ARTAGENT_V1, Operation
-from pytest_rtmedload.embedded.settings import DEFAULT_DELAYS, EmbeddedSettings, Pause
+from pytest_rtmedload.embedded.keys import Key, Pause
+from pytest_rtmedload.embedded.llm.settings import LlmSettings
+from pytest_rtmedload.embedded.settings import AGENT_KEYS, DEFAULT_DELAYS, KEYS, PARTS, EmbeddedSettings
 
 API_P95_TARGET_NS = 150_000_000
 SECOND = 1_000_000_000
@@ -52,7 +55,13 @@ def test_faults_are_read_and_told() -> None:
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ("http.delai=1ms", r"no embedded setting 'http.delai': there are dialect, port, http.delay\[.OPERATION\], "),
+        ("http.delai=1ms", r"'http.delai': did you mean http.delay\? there are http.delay\[.OPERATION\], "),
+        (
+            "tempo=1",
+            r"no embedded setting 'tempo': there are dialect, port, http\.\*, slow_start, die_after, .*llm\.\*",
+        ),
+        ("llm.speed=1", r"no embedded setting 'llm.speed': .*there are llm.ttft, llm.inter_token, "),
+        ("llm.ttft=soon", "llm.ttft: 'soon' is no delay"),
         ("http.delay.nothing=1ms", r"no embedded setting 'http.delay.nothing': .*OPERATION: health, start_call"),
         ("port.health=1", "no embedded setting 'port.health'"),
         ("http.delay", "'http.delay' has no value: write http.delay=VALUE"),
@@ -71,3 +80,23 @@ def test_a_wrong_pair_gets_one_line_that_names_the_key(pair: str, message: str) 
     with pytest.raises(ValueError, match=message) as caught:
         EmbeddedSettings.parse([pair])
     assert "\n" not in str(caught.value)
+
+
+def test_every_key_is_explained_and_belongs_to_one_part() -> None:
+    keys = [key for part in PARTS for key in part.KEYS]
+    assert len({key.name.partition(".")[0] for key in keys}) == len(PARTS)
+    assert len(KEYS) == len({key.name for key in keys}) + 8
+    assert all(key.text and key.default for key in KEYS.values())
+
+
+@pytest.mark.parametrize("key", [*AGENT_KEYS, *LlmSettings.KEYS], ids=str)
+def test_the_documentation_has_every_key(key: Key) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "embedded-agent.md").read_text()
+    assert f"| `{key.name}` |" in page
+
+
+def test_a_part_is_read_with_the_rest_and_its_faults_are_told() -> None:
+    settings = EmbeddedSettings.parse(["llm.ttft=20ms", "llm.rpm=60", "llm.cut_rate=0.1", "http.delay=1ms"])
+    llm = settings.part(LlmSettings)
+    assert (str(llm.ttft), llm.rpm, llm.fault_rates["cut"]) == ("fixed(20ms)", 60, 0.1)
+    assert settings.faults == "llm.rpm=60 llm.cut_rate=0.1"

@@ -124,3 +124,15 @@ def test_littles_law() -> None:
     )
     assert little_mismatch(10, 40, 0.1, 0.1, 199) is None
     assert little_mismatch(0, 0, 0.1, 0.1, 199) is None
+
+
+def test_frames_that_leave_too_late_make_the_test_invalid() -> None:
+    built = Builder().add(HEALTH, [10] * 100)
+    built.recording.health = Health(frames=1000, frames_late_ns=5_000_000_000)
+    built.recording.health.frame_lateness.record(9_000)
+    found = judge(plan(p("p95", 150)), built.recording)
+    assert found.verdict is Verdict.INVALID
+    assert "frames of audio were sent 5 ms late on average" in found.generator.reasons[0]
+    assert found.generator.frame_lateness_mean_ms == 5.0
+    built.recording.health.frames_late_ns -= 1
+    assert judge(plan(p("p95", 150)), built.recording).verdict is Verdict.PASS

@@ -1,0 +1,21 @@
+"""What a virtual user knows about reaching the agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Connecting(NamedTuple):
+    """How a user's WebSocket clients reach the agent."""
+
+    base_url: Callable[[], str]
+    """What relative URLs are appended to; may raise, while no agent is known."""
+    headers_for: Callable[[str], Mapping[str, str]]
+    """The headers of the options for an origin, which may hold credentials."""
+    redact: Callable[[str], str]
+    """Takes secrets out of what the agent says."""
+    timeout: float
+    """Seconds one operation may take."""

@@ -1,0 +1,47 @@
+"""What a conversation wants done: the whole vocabulary between deciding and doing.
+
+The rule: an action says what, never how; each socket has its own words for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.embedded.calls.delivery import Piece
+    from pytest_rtmedload.embedded.calls.lines import Speech
+    from pytest_rtmedload.embedded.calls.truth import Turn
+
+
+class Say(NamedTuple):
+    """Send a text message: `kind` is a field of `dialects.voice.Said`, or `exit`."""
+
+    kind: str
+    text: str
+    turn: Turn
+
+
+class Prepare(NamedTuple):
+    """This will be played soon."""
+
+    speech: Speech
+
+
+class Play(NamedTuple):
+    """Deliver a piece of a recording."""
+
+    piece: Piece
+    turn: Turn
+
+
+class Stop(NamedTuple):
+    """Tell the caller to drop what has not sounded."""
+
+
+class Close(NamedTuple):
+    """End the call with this close code; see `settings.ABNORMAL`."""
+
+    code: int
+
+
+Action = Say | Prepare | Play | Stop | Close

@@ -1,0 +1,101 @@
+"""What the embedded Cosmos DB answers to a request, times and faults aside.
+
+The rule: first who asks, then whether the container is there and has request units left, then the operation; what it
+costs is taken from the budget, whether it succeeds or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.embedded.cosmos.authentication import Gate
+from pytest_rtmedload.embedded.cosmos.batches import run_batch
+from pytest_rtmedload.embedded.cosmos.errors import (
+    COLLECTION_RID_MISMATCH,
+    THROTTLED,
+    CosmosError,
+    bad_request,
+    not_embedded,
+)
+from pytest_rtmedload.embedded.cosmos.items import Items, check_size
+from pytest_rtmedload.embedded.cosmos.operations import Operation
+from pytest_rtmedload.embedded.cosmos.querying import run_query
+from pytest_rtmedload.embedded.cosmos.wire import Answer, Request, refusal
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.embedded.cosmos.resources import Account
+    from pytest_rtmedload.embedded.cosmos.store import Container
+
+_NO_CONTENT = "return=minimal"
+
+
+class CosmosService:
+    """The service behind the wire."""
+
+    def __init__(self, key: str, account: Account) -> None:
+        self._gate = Gate(key)
+        self._account = account
+
+    async def answer(self, operation: Operation, request: Request, now: int) -> tuple[Answer, str]:
+        """The answer, and the session token that goes with it; `now` is `time.perf_counter_ns`."""
+        container = None
+        try:
+            self._gate.check(request)
+            if operation is Operation.METADATA:
+                return self._account.answer(request), ""
+            container = self._container(request)
+            _check_budget(container, now)
+            is_query = operation is Operation.QUERY
+            answer = await _query(container, request) if is_query else _write_or_read(container, operation, request)
+        except CosmosError as error:
+            answer = refusal(error)
+        if container is None:
+            return answer, ""
+        if container.budget is not None:
+            container.budget.spend(answer.charge)
+        return answer, f"0:-1#{container.lsn}"
+
+    def _container(self, request: Request) -> Container:
+        container = self._account.container(request.segments[1], request.segments[3])
+        if request.header(b"x-ms-cosmos-intended-collection-rid") not in ("", container.rid):
+            raise bad_request("the container is another one than the client knows", COLLECTION_RID_MISMATCH)
+        return container
+
+
+def _check_budget(container: Container, now: int) -> None:
+    wait_ms = container.budget.wait_ms(now) if container.budget is not None else 0
+    if container.budget is not None and wait_ms:
+        message = f"Request rate is large: the budget of {container.budget.rus} RU/s of this container is used up"
+        raise CosmosError(429, message, THROTTLED, retry_after_ms=wait_ms)
+
+
+async def _query(container: Container, request: Request) -> Answer:
+    if request.header(b"a-im"):
+        raise not_embedded("the change feed")
+    return await run_query(container, request)
+
+
+def _write_or_read(container: Container, operation: Operation, request: Request) -> Answer:
+    key = container.partition_key.parse_header(request.header(b"x-ms-documentdb-partitionkey"))
+    if operation is Operation.READ:
+        return Items(container, key).read(request.segments[-1], request.header(b"if-none-match"))
+    check_size(request.body)
+    if operation is Operation.BATCH:
+        return run_batch(container, key, request.json())
+    answer = _write(Items(container, key), operation, request)
+    return answer._replace(body=b"") if request.header(b"prefer") == _NO_CONTENT else answer
+
+
+def _write(items: Items, operation: Operation, request: Request) -> Answer:
+    item_id, match = request.segments[-1], request.header(b"if-match")
+    match operation:
+        case Operation.CREATE:
+            return items.create(request.json_object())
+        case Operation.UPSERT:
+            return items.upsert(request.json_object(), match)
+        case Operation.REPLACE:
+            return items.replace(item_id, request.json_object(), match)
+        case Operation.PATCH:
+            return items.patch(item_id, request.json_object(), match)
+        case _:
+            return items.delete(item_id, match)

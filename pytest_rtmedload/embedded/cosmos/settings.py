@@ -1,0 +1,69 @@
+"""What can be set on the embedded Cosmos DB.
+
+The rule: the P99 of every default is at most what the real service promises for its P99: 10 ms for reads and writes of
+a single item in its own region.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+from pytest_rtmedload.embedded.cosmos.operations import Operation
+from pytest_rtmedload.embedded.distributions import Distribution
+from pytest_rtmedload.embedded.keys import Key, Variants, number, share, stall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_rtmedload.embedded.keys import Given, Pause
+
+_READ: Final = Distribution.parse("lognormal(3ms, 0.4)")
+_WRITE: Final = Distribution.parse("lognormal(4ms, 0.35)")
+_QUERY: Final = Distribution.parse("lognormal(6ms, 0.4)")
+DEFAULT_DELAYS: Final = dict.fromkeys(Operation, _WRITE) | {
+    Operation.READ: _READ,
+    Operation.QUERY: _QUERY,
+    Operation.METADATA: _READ,
+}
+_OPERATIONS: Final = Variants("OPERATION", tuple(Operation))
+
+
+@dataclass(frozen=True, slots=True)
+class CosmosSettings:
+    """How the embedded Cosmos DB behaves."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("cosmos.delay", "one per operation", "distribution of the time to answer", _OPERATIONS),
+        Key("cosmos.rus", "none", "request units a second of each container; more are answered 429", fault=True),
+        Key("cosmos.error_rate", "0", "share of requests answered 503", _OPERATIONS, fault=True),
+        Key("cosmos.cut_rate", "0", "share of requests whose connection is reset, unanswered", _OPERATIONS, fault=True),
+        Key("cosmos.stall", "none", "LENGTH@START: everything waits; START counts from the first request", fault=True),
+    )
+
+    delays: Mapping[Operation, Distribution]
+    rus: int | None
+    error_rates: Mapping[Operation, float]
+    cut_rates: Mapping[Operation, float]
+    stall: Pause | None
+
+    @classmethod
+    def parse(cls, given: Given) -> Self:
+        """Read the `cosmos.*` pairs.
+
+        Raises:
+            ValueError: one line that names the key and what is allowed.
+        """
+        return cls(
+            delays=given.each("cosmos.delay", Distribution.parse, DEFAULT_DELAYS),
+            rus=given.one("cosmos.rus", number(1), None),
+            error_rates=given.each("cosmos.error_rate", share, dict.fromkeys(Operation, 0.0)),
+            cut_rates=given.each("cosmos.cut_rate", share, dict.fromkeys(Operation, 0.0)),
+            stall=given.one("cosmos.stall", stall, None),
+        )
+
+    @property
+    def model(self) -> str:
+        """The delays and the budget, in one line for reports."""
+        delays = ", ".join(f"{operation} {delay}" for operation, delay in self.delays.items())
+        return f"{delays}{f', at most {self.rus} RU/s a container' if self.rus is not None else ''}"

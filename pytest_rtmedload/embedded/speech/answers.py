@@ -1,0 +1,73 @@
+"""What one turn of recognition answers, and what its fault makes of that.
+
+The rule: the turn says what a healthy service would say; here the fault takes messages away, breaks them, or ends the
+connection. After an end nothing more is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.embedded.speech.actions import Action, End, Send
+from pytest_rtmedload.embedded.speech.faults import Fault, Kind
+from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, text_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_rtmedload.embedded.speech.hearing import Span
+
+_TAKEN = {"turn.start": Kind.NO_TURN_START, "turn.end": Kind.NO_TURN_END}
+
+
+class Answers:
+    """Makes the messages of one turn."""
+
+    def __init__(self, request_id: str, rate: int, fault: Fault | None) -> None:
+        self.over = False
+        """Nothing more is answered."""
+        self.rate = rate
+        """Samples per second of the turn's audio."""
+        self._request_id = request_id
+        self._fault = fault
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is ever answered."""
+        return self._fault is not None and self._fault.kind is Kind.SILENT
+
+    @property
+    def status(self) -> str | None:
+        """The recognition status that takes the place of every other."""
+        return self._fault.value if self._fault is not None and self._fault.kind is Kind.STATUS else None
+
+    def say(
+        self, path: str, due: int, body: dict[str, object], sent: Callable[[int], object] | None = None
+    ) -> list[Action]:
+        """A message to be sent at `due`."""
+        kind = self._fault.kind if self._fault is not None else None
+        if self.over or self.silent or (kind is not None and kind is _TAKEN.get(path)):
+            return []
+        data = text_message(path, self._request_id, body)
+        broken = kind is Kind.MALFORMED and path == "speech.phrase"
+        return [Send(data[:-1] if broken else data, due, sent)]
+
+    def fail(self, due: int, *, late: bool) -> list[Action]:
+        """The end of the connection, if the fault wants it here."""
+        fault = self._fault
+        if fault is None or fault.kind not in (Kind.DROP, Kind.CLOSE) or fault.late is not late:
+            return []
+        return self.end(due, int(fault.value) if fault.value else None, "Injected fault")
+
+    def end(self, due: int, code: int | None, reason: str) -> list[Action]:
+        """The end of the connection."""
+        self.over = True
+        return [End(due, code, reason)]
+
+    def place(self, span: Span) -> dict[str, object]:
+        """Where a span is in the audio."""
+        return {"Offset": self.ticks(span.begin), "Duration": self.ticks(span.end) - self.ticks(span.begin)}
+
+    def ticks(self, samples: int) -> int:
+        """A position in the protocol's unit."""
+        return samples * 1000 * TICKS_PER_MS // self.rate

@@ -1,0 +1,142 @@
+"""What goes wrong on purpose: every way in which the real service fails that the Speech SDK tells apart.
+
+The rule: a fault is written by its name, and hits a share of the connections (those that refuse the upgrade) or of the
+requests (all others), drawn from a seeded stream of its own; `limit` ends it after that many hits, so that a retry
+succeeds. Faults in the middle of a request happen when speech begins, or before the first audio; with `@late` they
+happen after the first phrase, or after some audio.
+
+    401  no_upgrade  silent  drop  drop@late  close_1011  close_4429@late  status_TooManyRequests  stall  no_turn_end
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+
+LATE: Final = "@late"
+REFUSALS: Final = (400, 401, 403, 404, 429, 500, 503)
+"""HTTP statuses instead of the upgrade."""
+CLOSE_CODES: Final = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 4429)
+"""Those a peer may send (RFC 6455, 7.4), and the service's own for a quota."""
+STATUSES: Final = ("Error", "TooManyRequests", "BadRequest", "Forbidden", "InitialSilenceTimeout", "BabbleTimeout")
+"""A phrase's `RecognitionStatus` instead of its words."""
+
+
+class Api(StrEnum):
+    """The two services behind one address."""
+
+    STT = "stt"
+    TTS = "tts"
+
+
+class Kind(StrEnum):
+    """What a fault does."""
+
+    REFUSE = "refuse"
+    """Answer the upgrade with an HTTP status."""
+    NO_UPGRADE = "no_upgrade"
+    """Accept the TCP connection and never answer."""
+    SILENT = "silent"
+    """Upgrade, then never answer."""
+    DROP = "drop"
+    """Reset the TCP connection."""
+    CLOSE = "close"
+    """Close the WebSocket with a code."""
+    STATUS = "status"
+    """Answer speech with a status instead of words."""
+    MALFORMED = "malformed"
+    """Answer with JSON that is none."""
+    STALL = "stall"
+    """Pause in the middle of the audio for longer than the SDK waits."""
+    NO_TURN_START = "no_turn_start"
+    NO_TURN_END = "no_turn_end"
+
+
+_PLAIN: Final = (
+    Kind.NO_UPGRADE, Kind.SILENT, Kind.DROP, Kind.MALFORMED, Kind.STALL, Kind.NO_TURN_START, Kind.NO_TURN_END,
+)  # fmt: skip
+_EARLY_OR_LATE: Final = (Kind.DROP, Kind.CLOSE)
+_ONLY: Final = {Kind.STATUS: Api.STT, Kind.MALFORMED: Api.STT, Kind.STALL: Api.TTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to fail."""
+
+    kind: Kind
+    value: str = ""
+    """The HTTP status, the close code or the recognition status."""
+    late: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a fault by its name.
+
+        Raises:
+            ValueError: there is no such fault; the text lists those there are.
+        """
+        name, at, _ = text.partition(LATE)
+        late = bool(at)
+        kind, value = _split(name)
+        if kind is None or text != name + at or (late and kind not in _EARLY_OR_LATE):
+            raise ValueError(f"{text!r} is no fault: there are {', '.join(names())}")
+        return cls(kind, value, late)
+
+    @property
+    def at_upgrade(self) -> bool:
+        """Whether it hits before there is a WebSocket."""
+        return self.kind in (Kind.REFUSE, Kind.NO_UPGRADE)
+
+    def fits(self, api: Api) -> bool:
+        """Whether this service can fail this way."""
+        return _ONLY.get(self.kind, api) == api
+
+    def __str__(self) -> str:
+        name = self.value if self.kind is Kind.REFUSE else f"{self.kind}_{self.value}" if self.value else self.kind
+        return name + (LATE if self.late else "")
+
+
+def names() -> list[str]:
+    """Every fault, as it is written."""
+    closes = [f"close_{code}" for code in CLOSE_CODES]
+    either = [f"{name}[{LATE}]" for name in (Kind.DROP, *closes)]
+    plain = [kind for kind in _PLAIN if kind not in _EARLY_OR_LATE]
+    return [*map(str, REFUSALS), *either, *plain, *(f"status_{status}" for status in STATUSES)]
+
+
+def _split(name: str) -> tuple[Kind | None, str]:
+    kind, _, value = name.partition("_")
+    if name in map(str, REFUSALS):
+        return Kind.REFUSE, name
+    if kind == Kind.CLOSE and value in map(str, CLOSE_CODES):
+        return Kind.CLOSE, value
+    if kind == Kind.STATUS and value in STATUSES:
+        return Kind.STATUS, value
+    return (Kind(name), "") if name in _PLAIN else (None, "")
+
+
+class FaultPlan:
+    """Decides which connections and requests of one service fail."""
+
+    def __init__(self, fault: Fault | None, rate: float, limit: int | None, seed: str) -> None:
+        self._fault = fault
+        self._rate = rate
+        self._left = limit
+        self._random = random.Random(seed)
+
+    def next_connection(self) -> Fault | None:
+        """What happens to the next upgrade."""
+        return self._draw() if self._fault is not None and self._fault.at_upgrade else None
+
+    def next_request(self) -> Fault | None:
+        """What happens to the next request of a connection that stands."""
+        return self._draw() if self._fault is not None and not self._fault.at_upgrade else None
+
+    def _draw(self) -> Fault | None:
+        if self._random.random() >= self._rate or self._left == 0:
+            return None
+        if self._left is not None:
+            self._left -= 1
+        return self._fault

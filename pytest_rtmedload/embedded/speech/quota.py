@@ -1,0 +1,43 @@
+"""How much the service takes at a time, and a second.
+
+The rule: a connection of a recognition, and each request of a synthesis, counts once towards both limits. A new
+connection is refused while one of them is reached (429); a request over the limit on a connection that stands closes it
+(4429), which the SDK reports as the same error.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+WINDOW_NS: Final = 1_000_000_000
+
+
+class Quota:
+    """The limits of one service; None is no limit. Times are `time.perf_counter_ns`."""
+
+    def __init__(self, concurrency: int | None, per_second: int | None) -> None:
+        self._concurrency = concurrency
+        self._per_second = per_second
+        self._active = 0
+        self._begun: deque[int] = deque()
+
+    def reached(self, now: int) -> bool:
+        """Whether one more would be too many."""
+        while self._begun and self._begun[0] <= now - WINDOW_NS:
+            self._begun.popleft()
+        over_rate = self._per_second is not None and len(self._begun) >= self._per_second
+        return over_rate or (self._concurrency is not None and self._active >= self._concurrency)
+
+    def enter(self, now: int) -> bool:
+        """Count one more, which has to `leave`; False when it is too many, and was not counted."""
+        if self.reached(now):
+            return False
+        self._active += 1
+        if self._per_second is not None:
+            self._begun.append(now)
+        return True
+
+    def leave(self) -> None:
+        """One of those that entered has ended."""
+        self._active -= 1

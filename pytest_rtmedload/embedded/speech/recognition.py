@@ -1,0 +1,87 @@
+"""Recognition: what all connections share, and the state machine of one.
+
+The rule: a turn begins with a `speech.context` or with audio of a new id; audio of a turn that is over is dropped,
+since the client may have sent it before it knew. Everything else (speech.config, telemetry) is taken as said.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.embedded.speech.context import TurnContext
+from pytest_rtmedload.embedded.speech.faults import Api
+from pytest_rtmedload.embedded.speech.partials import Partials
+from pytest_rtmedload.embedded.speech.turn import Turn
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.embedded.speech.actions import Action
+    from pytest_rtmedload.embedded.speech.lines import Lines
+    from pytest_rtmedload.embedded.speech.messages import Message
+    from pytest_rtmedload.embedded.speech.settings import SpeechSettings
+    from pytest_rtmedload.embedded.speech.truth import SpeechTruth
+
+_NS_PER_MS: Final = 1_000_000
+
+
+class Recogniser:
+    """What the recognitions of a service share: its settings, the lines it knows, its seeded delays, its truth."""
+
+    def __init__(self, settings: SpeechSettings, seed: int, lines: Lines, truth: SpeechTruth) -> None:
+        self.settings = settings
+        self.lines = lines
+        self.truth = truth
+        self.quota = settings.quota(Api.STT)
+        self.faults = settings.fault_plan(Api.STT, seed)
+        self._partial_delays = random.Random(f"{seed}/speech/first_partial")
+        self._final_delays = random.Random(f"{seed}/speech/final")
+
+    def draw_final(self) -> int:
+        """The next delay of a phrase, in nanoseconds."""
+        return self.settings.final.draw(self._final_delays)
+
+    def partials(self) -> Partials:
+        """The hypotheses of a new utterance."""
+        return Partials(self.lines, self.settings.first_partial.draw(self._partial_delays) / _NS_PER_MS)
+
+
+class Recognition:
+    """One connection."""
+
+    def __init__(self, recogniser: Recogniser, session: str, url: str) -> None:
+        self._recogniser = recogniser
+        self._session = session
+        self._default = TurnContext.of_url(url)
+        self._turn: Turn | None = None
+        self._entered = False
+
+    def open(self, now: int) -> bool:
+        """Count the connection; False when it is one too many."""
+        self._entered = self._recogniser.quota.enter(now)
+        return self._entered
+
+    def receive(self, message: Message, now: int) -> list[Action]:
+        """Take in a message; what to answer.
+
+        Raises:
+            ProtocolError: the message breaks the protocol.
+        """
+        match message.path:
+            case "speech.context":
+                self._turn = self._new_turn(message.request_id, self._default.updated(message.json()))
+            case "audio":
+                return self._turn_of(message.request_id).receive(message.audio, now)
+        return []
+
+    def close(self) -> None:
+        """The connection has ended."""
+        if self._entered:
+            self._recogniser.quota.leave()
+
+    def _turn_of(self, request_id: str) -> Turn:
+        if self._turn is None or self._turn.request_id != request_id:
+            self._turn = self._new_turn(request_id, self._default)
+        return self._turn
+
+    def _new_turn(self, request_id: str, context: TurnContext) -> Turn:
+        return Turn(self._recogniser, self._session, request_id, context)

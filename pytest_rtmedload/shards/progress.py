@@ -1,0 +1,237 @@
+"""One load test under way: what its shards have shipped so far, merged, and each shard's own part in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_rtmedload.report.formats import count
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.plan import ShardPart, TestPlan
+from pytest_rtmedload.results.recording import Clock, Health, Outcome, Phase, Recording
+from pytest_rtmedload.workload.conductors import conductor_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.shards.gathering import Member
+    from pytest_rtmedload.workload.spec import LoadSpec
+
+HOPELESS_S: Final = 5.0
+"""A test in which nothing has succeeded for so long, and something failed, is stopped early."""
+APART_MS: Final = 50.0
+"""Shards that begin further apart than this are worth a note: a loaded machine stays far below it."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One shard's part in a load test."""
+
+    member: Member
+    ready: bool = False
+    done: bool = False
+    lost: str | None = None
+    health: Health = field(default_factory=Health)
+    iterations: int = 0
+    users: int = 0
+    """Users active at the last shipment."""
+    most_users: int = 0
+    began_ns: int | None = None
+    """When its first user crossed the start line, on the coordinator's clock."""
+    shown: bool = True
+    """False while the live view has not seen its last shipment."""
+
+    @property
+    def over(self) -> bool:
+        """True when nothing more will come."""
+        return self.done or self.lost is not None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a load test has come.
+
+    Args:
+        spec: the load test.
+        attempt: told to the shards; what they ship for an earlier attempt is late and counts for nothing.
+        started_s: start line in seconds after the run began.
+        members: the shards, in order.
+    """
+
+    spec: LoadSpec
+    attempt: int
+    started_s: float
+    parts: dict[int, Part]
+    """Number of a member → its part."""
+    running: bool = False
+    recording: Recording = field(default_factory=Recording)
+    elapsed: float = 0.0
+    last_success: float = 0.0
+    interrupted: str | None = None
+    ended_by: Part | None = None
+    """The shard whose body ended the test for all."""
+    failed_users: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    """What a reader should know, in order and once each, whatever the number of shards."""
+    unseen: Recording = field(default_factory=Recording)
+    """Shipped since the live view was last shown."""
+
+    @classmethod
+    def of(cls, spec: LoadSpec, attempt: int, started_s: float, members: Iterable[Member]) -> Progress:
+        """A test that these members begin."""
+        return cls(spec, attempt, started_s, {member.number: Part(member) for member in members})
+
+    @property
+    def shards(self) -> int:
+        """Into how many shares the work is divided: never more than there are users to share."""
+        places = self.spec.in_flight_limit if self.spec.open else self.spec.users
+        return max(1, min(len(self.parts), places))
+
+    @property
+    def members(self) -> list[Member]:
+        """The shards that are still there, in order."""
+        return [part.member for part in self.parts.values() if part.lost is None]
+
+    @property
+    def ready(self) -> bool:
+        """True when all wait at the start line."""
+        return all(part.ready for part in self.parts.values())
+
+    @property
+    def over(self) -> bool:
+        """True when no shard will ship anything more."""
+        return all(part.over for part in self.parts.values())
+
+    @property
+    def users(self) -> int:
+        """Users active, over all shards."""
+        return sum(part.users for part in self.parts.values())
+
+    def take(self, number: int, content: dict[str, Any]) -> None:
+        """A shard shipped what it recorded since its last shipment."""
+        part, delta = self.parts[number], content["recording"]
+        self.recording.merge(delta)
+        self.unseen.merge(delta)
+        self.elapsed = max(self.elapsed, content["elapsed"])
+        part.began_ns = content["began_ns"]
+        part.health.merge(delta.health)
+        part.iterations += measured_iterations(delta)
+        part.users = content.get("users", 0)
+        part.most_users = max(part.most_users, *delta.users.values(), 0, part.users)
+        if any(key.outcome == Outcome.OK for key in delta.series) or not delta.series:
+            self.last_success = self.elapsed
+
+    def show(self, number: int) -> Recording | None:
+        """What is new for the live view, once every shard has shipped; None until then."""
+        part = self.parts[number]
+        again, part.shown = not part.shown, False
+        if not again and any(other.shown and not other.over for other in self.parts.values()):
+            return None
+        for other in self.parts.values():
+            other.shown = True
+        unseen, self.unseen = self.unseen, Recording()
+        return unseen
+
+    def end(self, number: int, content: dict[str, Any]) -> None:
+        """A shard shipped its last."""
+        self.take(number, content)
+        part = self.parts[number]
+        part.done = True
+        self.failed_users += content["failed_users"]
+        self.notes |= dict.fromkeys(content["notes"])
+        self.interrupted = self.interrupted or content["interrupted"]
+        if content["by_test"] and self.ended_by is None:
+            self.ended_by = part
+
+    def plan(self, targets: tuple[Target, ...], fatal: str | None) -> TestPlan:
+        """What the verdict needs to know beside the samples.
+
+        Args:
+            targets: the limits, with those of the options.
+            fatal: what is wrong with the test itself, whatever it measured.
+        """
+        spec = self.spec
+        return TestPlan(
+            nodeid=spec.nodeid,
+            group=spec.group,
+            model="open" if spec.open else "closed",
+            users=spec.in_flight_limit if spec.open else spec.users,
+            phases=self._phases(),
+            evidence=spec.evidence,
+            targets=targets,
+            metric=spec.metric,
+            critical=spec.critical,
+            negative=spec.negative,
+            shards=len(self.parts),
+            parts=self._facts(),
+            started_s=self.started_s,
+            saturated=spec.think == 0 and spec.iterations is None and not spec.open,
+            steady=spec.iterations is None,
+            interrupted=self.interrupted,
+            fatal=fatal,
+            invalid=self._invalid(),
+            notes=(*self._second_run(), *self.notes, *self._sharing()),
+        )
+
+    def phase(self, at: float) -> str:
+        """The phase at so many seconds after the start line."""
+        phases = conductor_for(self.spec).phases()
+        return next((phase for phase, (begin, end) in phases.items() if begin <= at < end), Phase.COOLDOWN)
+
+    def _phases(self) -> dict[str, tuple[float, float]]:
+        """Phases as they were, cut where the test ended."""
+        if not self.running:
+            return {}
+        planned = conductor_for(self.spec).phases()
+        return {str(p): (b, min(e, self.elapsed)) for p, (b, e) in planned.items() if b < self.elapsed}
+
+    def _facts(self) -> tuple[ShardPart, ...]:
+        """Each shard's own part; nothing when there is only one."""
+        if len(self.parts) == 1:
+            return ()
+        first = min((part.began_ns for part in self.parts.values() if part.began_ns is not None), default=0)
+        return tuple(
+            ShardPart(
+                name=part.member.name,
+                users=part.most_users,
+                iterations=part.iterations,
+                began_ms=None if part.began_ns is None else (part.began_ns - first) / 1e6,
+                health=part.health,
+                lost=part.lost,
+            )
+            for part in self.parts.values()
+        )
+
+    def _invalid(self) -> tuple[str, ...]:
+        lost = [part for part in self.parts.values() if part.lost is not None]
+        if not lost:
+            return ()
+        which = "; ".join(str(part.lost) for part in lost)
+        return (f"{len(lost)} of {len(self.parts)} shards lost ({which}): the numbers are partial",)
+
+    def _second_run(self) -> list[str]:
+        return [f"second run: the first was INVALID: {self.spec.after}"] if self.spec.after is not None else []
+
+    def _sharing(self) -> list[str]:
+        """What a reader should know about how the work was divided."""
+        notes = []
+        idle = len(self.parts) - self.shards
+        if idle:
+            what = f"{self.shards} in flight" if self.spec.open else count(self.shards, "user")
+            notes.append(f"{idle} of {len(self.parts)} shards had nothing to do: the test has {what}")
+        began = [part.began_ns for part in self.parts.values() if part.began_ns is not None]
+        if began and (apart := (max(began) - min(began)) / 1e6) > APART_MS:
+            notes.append(f"the shards began {apart:.0f} ms apart")
+        return notes
+
+
+def measured_iterations(recording: Recording) -> int:
+    """Iterations of the measured phase in a shipment, however they ended."""
+    return sum(
+        histogram.count
+        for key, cells in recording.series.items()
+        if key.metric == ITERATION and key.clock == Clock.SERVICE
+        for cell, histogram in cells.items()
+        if cell.phase == Phase.MEASURE
+    )

@@ -1,0 +1,90 @@
+"""The reports of all workers of a load test become those of one test: the worst outcome, with everybody's output.
+
+All shards get the same verdict, so their reports differ only where something went wrong in one process: a fixture that
+failed, a skip, a body that ended the test. That is then the test's outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RANK: Final = {"passed": 0, "skipped": 1, "failed": 2}
+
+
+class Merged(NamedTuple):
+    """The reports of one test."""
+
+    reports: list[pytest.TestReport]
+    """None when the test was never begun, as the run had been stopped before."""
+    worker: str
+    """The worker they are from, or the worst of them is."""
+
+
+def as_one(
+    config: pytest.Config,
+    nodeid: str,
+    shards: Iterable[dict[str, Any]],
+    lost: list[str],
+    result: dict[str, Any] | None,
+) -> Merged:
+    """The reports of one test.
+
+    Args:
+        config: pytest's.
+        nodeid: the test.
+        shards: what each worker reported: its `name`, the `reports` as pytest serializes them, whether it was
+            `turned_away` because of another, and whether it `stopped` as the run is over.
+        lost: why some workers could not report; one line each.
+        result: the last verdict of this test: `text` and `properties`; None when there was none.
+    """
+    took_part = [shard for shard in shards if not shard["stopped"]]
+    if not took_part:
+        return Merged([_crashed(nodeid, lost, result)] if lost else [], "")
+    took_part.sort(key=lambda shard: bool(shard["turned_away"]))
+    by_phase: dict[str, list[tuple[str, pytest.TestReport]]] = {"setup": [], "call": [], "teardown": []}
+    for shard in took_part:
+        for data in shard["reports"]:
+            report = config.hook.pytest_report_from_serializable(config=config, data=data)
+            by_phase[report.when].append((shard["name"], report))
+    chosen = [_worst(reports) for reports in by_phase.values() if reports]
+    if not chosen[0][1].passed:
+        chosen = [(name, report) for name, report in chosen if report.when != "call"]  # others were not let in
+    merged = [report for _, report in chosen]
+    properties = next((r.user_properties for r in merged if r.when == "call"), merged[0].user_properties)
+    for report in merged:
+        report.user_properties = list(properties)
+    if lost and not any(report.failed for report in merged):
+        merged[-1].outcome, merged[-1].longrepr = "failed", "; ".join(lost)
+    return Merged(merged, max(chosen, key=_rank)[0])
+
+
+def _rank(reported: tuple[str, pytest.TestReport]) -> int:
+    return _RANK[reported[1].outcome]
+
+
+def _worst(reported: list[tuple[str, pytest.TestReport]]) -> tuple[str, pytest.TestReport]:
+    """The first of the worst, with what the others printed."""
+    name, worst = max(reported, key=_rank)  # the first of several that are as bad
+    if len(reported) > 1:
+        worst.sections = [(f"{title} ({shard})", text) for shard, r in reported for title, text in r.sections]
+    worst.duration = max(report.duration for _, report in reported)
+    return name, worst
+
+
+def _crashed(nodeid: str, lost: list[str], result: dict[str, Any] | None) -> pytest.TestReport:
+    """No worker is left to report: the verdict on what they had shipped, if the test had begun."""
+    path = nodeid.partition("::")[0]
+    return pytest.TestReport(
+        nodeid=nodeid,
+        location=(path, None, nodeid.partition("::")[2] or path),
+        keywords={},
+        outcome="failed",
+        longrepr=result["text"] if result is not None else "; ".join(lost),
+        when="call",
+        user_properties=result["properties"] if result is not None else [],
+    )

@@ -1,0 +1,21 @@
+"""What a call raises; every one of these is in the samples already, so that nobody counts it twice."""
+
+from __future__ import annotations
+
+
+class CallError(Exception):
+    """The call did not go as it should."""
+
+    counted = True
+    """The failure is a sample already."""
+
+
+class CallEnded(CallError):  # noqa: N818 - what happened
+    """There is no connection any more."""
+
+
+class NoAnswer(CallError):  # noqa: N818 - what happened
+    """The agent said nothing within the limit: a censored sample."""
+
+    censored = True
+    """The iteration it ends is known to be slower than what was waited, too."""

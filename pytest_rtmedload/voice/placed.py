@@ -1,0 +1,46 @@
+"""A call from dialling to hanging up, on behalf of a virtual user."""
+
+from __future__ import annotations
+
+import contextlib
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pytest_rtmedload.workload.user import VirtualUser
+
+C = TypeVar("C", PhoneCall, BrowserCall)
+
+
+@contextlib.asynccontextmanager
+async def placed(kind: type[C], user: VirtualUser) -> AsyncIterator[C]:
+    """Connect, listen to the greeting, and hang up in the end.
+
+    Raises:
+        TransportError: there is no connection; recorded.
+        CallEnded: it ended before the greeting was over; recorded.
+    """
+    number = user.keeps_call()
+    call = kind(user, keep=number > 0)
+    user.enter_call(call.call_id)
+    try:
+        await call.connect()
+        if user.settings.greeting:
+            await call.greeted(user.settings.greeting)
+        yield call
+    finally:
+        ended_ns = perf_counter_ns()
+        await call.hang_up()
+        user.leave_call()
+        if number:
+            await _keep(call, user, number, ended_ns)
+
+
+async def _keep(call: PhoneCall | BrowserCall, user: VirtualUser, number: int, ended_ns: int) -> None:
+    from pytest_rtmedload.voice.tape import keep  # noqa: PLC0415 - drawing is for runs that record calls
+
+    await keep(call, user, number, ended_ns)

@@ -1,0 +1,57 @@
+"""What a caller hears against what the agent did: the embedded agent's own account of each turn is the known truth.
+
+The agent's times come from its own sample positions and clock; the caller's from its pacer, its playback clock and its
+onset detector. Nothing is shared but the recordings.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.conftest import LoadRun
+
+CALLS = 20
+TOLERANCE_MS = 25
+FILE = """
+import json, pathlib, urllib.request
+import pytest
+
+@pytest.fixture
+def account(agent):
+    yield
+    with urllib.request.urlopen(agent.url + "/_truth/calls") as answer:
+        pathlib.Path("truth.json").write_bytes(answer.read())
+
+@pytest.mark.load(users={calls}, iterations=1, metric="voice.loop", p95=5000)
+async def test_calls(load, account, {fixture}):
+    await {fixture}.say("chest_pain_1")
+    await {fixture}.interrupt("interrupt_1")
+    await {fixture}.heard()
+    await {fixture}.say("hello")
+    await {fixture}.heard()
+"""
+
+
+@pytest.mark.parametrize("fixture", ["phone_call", "browser_call"])
+def test_a_caller_hears_what_the_agent_did(load_run_of: LoadRun, fixture: str) -> None:
+    load_run_of.file(test_it=FILE.format(calls=CALLS, fixture=fixture))
+    sizes = ("--load-ramp=0", "--load-warmup=0", "--load-think=0", "--load-duration=40s", "--load-seed=1")
+    load_run_of("-m", "load", sizes=sizes).assert_outcomes(passed=1)
+    metrics = load_run_of.result()["tests"][0]["metrics"]
+    turns = json.loads((load_run_of.pytester.path / "truth.json").read_bytes())["turns"]
+    answers = [turn for turn in turns if turn["kind"] == "answer"]
+    truths = {
+        "voice.loop": [turn["onset_ns"] - turn["speech_end_ns"] for turn in answers],
+        "voice.barge_in": [t["barge_in"]["stopped_ns"] - t["barge_in"]["begin_ns"] for t in answers if t["barge_in"]],
+    }
+    assert metrics["voice.loop"]["count"] == len(truths["voice.loop"]) == 3 * CALLS
+    assert metrics["voice.barge_in"]["count"] == len(truths["voice.barge_in"]) == CALLS
+    for metric, truth_ns in truths.items():
+        for name, percentile in (("p50_ms", 50), ("p95_ms", 95)):
+            truth = float(np.percentile(truth_ns, percentile, method="inverted_cdf")) / 1e6
+            measured = metrics[metric][name]
+            print(f"{fixture}: {metric} {name} measured {measured:.1f} ms, the agent's account {truth:.1f} ms")
+            assert abs(measured - truth) <= TOLERANCE_MS

@@ -1,0 +1,155 @@
+"""Stand-ins around the coordinator: links that note what is sent, a clock that is told the time, an agent or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_rtmedload.agents import Agent, AgentUnavailable
+from pytest_rtmedload.results.model import TestResult
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.results.recording import Cell, Phase, Recording, SeriesKey
+from pytest_rtmedload.shards.coordinator import Coordinator
+from pytest_rtmedload.workload.spec import LoadSpec
+
+SPEC = LoadSpec("test_it.py::test_load", "api", users=4, duration=2.0, evidence=Evidence.PROVISIONAL)
+
+
+class Clock:
+    """Seconds, as a test sets them."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Agents:
+    """Finds an agent, or says why there is none."""
+
+    url: str | None = None
+    trouble: str | None = None
+    started: int = 0
+
+    def known(self) -> Agent | None:
+        if self.trouble is not None:
+            raise AgentUnavailable(self.trouble)
+        return Agent(self.url, "rtmedagent", embedded=True) if self.url is not None else None
+
+    def obtain(self) -> Agent:
+        if self.url is None:
+            self.url, self.started = "http://127.0.0.1:1", self.started + 1
+        agent = self.known()
+        assert agent is not None
+        return agent
+
+    def service(self, name: str) -> dict[str, Any]:
+        self.obtain()
+        return {"url": f"http://{name}", "key": "k", "pid": 1}
+
+    def doubt(self) -> None:
+        """Nothing to ask again."""
+
+
+class Watcher:
+    """Notes what the live view was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int, int]] = []
+        self.running = 0
+
+    def started(self, spec: LoadSpec, seconds: float | None) -> None:
+        self.running += 1
+
+    def progressed(self, spec: LoadSpec, phase: str, elapsed: float, users: int, delta: Recording) -> None:
+        self.seen.append((elapsed, users, delta.histogram(ITERATION).count))
+
+    def finished(self) -> None:
+        self.running -= 1
+
+
+class Shard:
+    """A worker's end of a link: says what a test lets it say, and notes what it hears."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.hung_up = False
+        self._say: Callable[[tuple[str, dict[str, Any]]], None]
+
+    def send(self, message: tuple[str, dict[str, Any]]) -> None:
+        self.heard.append(message)
+
+    def setcallback(self, callback: Callable[[tuple[str, dict[str, Any]]], None]) -> None:
+        self._say = callback
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+    def says(self, kind: str, **content: Any) -> None:
+        self._say((kind, content))
+
+    def last(self, kind: str) -> dict[str, Any]:
+        """The last message of this kind."""
+        return next(content for heard, content in reversed(self.heard) if heard == kind)
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.heard]
+
+    def arrives(self, spec: LoadSpec = SPEC) -> None:
+        self.says("begins", nodeid=spec.nodeid)
+        self.says("arrive", spec=spec)
+
+    def tells(self, kind: str, **content: Any) -> None:
+        """A message about the load test under way."""
+        self.says(kind, attempt=self.last("assign")["attempt"], **content)
+
+    def ships(self, latencies_us: list[int], *, elapsed: float = 1.0, began_ns: int = 0, **more: Any) -> None:
+        self.tells("samples", recording=recording(latencies_us), elapsed=elapsed, users=2, began_ns=began_ns, **more)
+
+    def ends(self, latencies_us: list[int] = [], *, elapsed: float = 2.0, **more: Any) -> None:  # noqa: B006 - read only
+        content = {"interrupted": None, "by_test": False, "began_ns": 0, "failed_users": [], "notes": []} | more
+        self.tells("done", recording=recording(latencies_us), elapsed=elapsed, **content)
+
+
+class Stage:
+    """A coordinator with so many workers."""
+
+    def __init__(self, workers: int = 2, agents: Agents | None = None) -> None:
+        self.clock, self.watcher, self.agents = Clock(), Watcher(), agents or Agents()
+        self.results: list[TestResult] = []
+        config: Any = type("Config", (), {"seed": 7, "targets": ()})
+        self.coordinator = Coordinator(config, self.agents, self._present, self.watcher, self.clock)  # type: ignore[arg-type]
+        self.shards: list[Shard] = []
+        for _ in range(workers):
+            self.joins()
+
+    def joins(self) -> Shard:
+        """One more worker."""
+        shard = Shard(f"gw{len(self.shards)}")
+        self.shards.append(shard)
+        self.coordinator.connect(shard, shard.name, remote=True)
+        return shard
+
+    def begin(self, spec: LoadSpec = SPEC) -> None:
+        """Bring all over the start line."""
+        for shard in self.shards:
+            shard.arrives(spec)
+        for shard in self.shards:
+            shard.tells("ready")
+
+    def _present(self, result: TestResult) -> dict[str, Any]:
+        self.results.append(result)
+        return {"failed": result.failed_test, "text": " ".join(result.reasons), "properties": [], "result": {}}
+
+
+def recording(latencies_us: list[int], metric: str = ITERATION) -> Recording:
+    """What a shard recorded in the measured phase."""
+    made = Recording()
+    for latency in latencies_us:
+        cells = made.cells(SeriesKey(metric))
+        cells.setdefault(Cell(Phase.MEASURE, 0), Recording().histogram("")).record(latency)
+    return made

@@ -1,0 +1,274 @@
+"""The coordinator: one start line for all, nothing lost in merging, one verdict, and an end to every wait."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from pytest_rtmedload.results.histogram import Histogram
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.shards.gathering import REPLACEMENT_S, START_S
+from pytest_rtmedload.workload.shapes import Shape
+from tests.shards.shard_fakes import SPEC, Agents, Stage
+
+
+def test_all_shards_get_their_share_and_the_same_start_line() -> None:
+    stage = Stage(3)
+    for shard in stage.shards[:2]:
+        shard.arrives()
+    assert stage.shards[0].kinds() == []  # the third is still on its way
+    stage.shards[2].arrives()
+    assigned = [shard.last("assign") for shard in stage.shards]
+    assert [(a["shard"], a["shards"], a["seed"]) for a in assigned] == [(0, 3, 7), (1, 3, 7), (2, 3, 7)]
+    for shard in stage.shards:
+        assert "go" not in shard.kinds()
+        shard.tells("ready")
+    assert len({shard.last("go")["at_ns"] for shard in stage.shards}) == 1
+
+
+def test_merged_percentiles_are_those_of_one_process() -> None:
+    source = random.Random(3)
+    samples = [round(source.lognormvariate(10, 1)) for _ in range(3000)]
+    stage = Stage(3)
+    stage.begin()
+    for number, shard in enumerate(stage.shards):
+        mine = samples[number::3]
+        shard.ships(mine[:500])
+        shard.ships(mine[500:700])
+        shard.ends(mine[700:])
+    one = Histogram()
+    for sample in samples:
+        one.record(sample)
+    merged = Histogram.decode(stage.results[-1].metrics[ITERATION].histogram)
+    assert merged.counts == one.counts
+    assert [part.iterations for part in stage.results[-1].generator.shards] == [1000, 1000, 1000]
+    assert {shard.kinds()[-1] for shard in stage.shards} == {"verdict"}
+
+
+def test_the_live_view_sees_all_shards_at_once() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    one.ships([10] * 5)
+    assert stage.watcher.seen == []
+    other.ships([10] * 7)
+    assert stage.watcher.seen == [(1.0, 4, 12)]
+    one.ships([10] * 2, elapsed=2.0)
+    one.ships([10] * 2, elapsed=3.0)  # the other lags behind: the view does not
+    assert stage.watcher.seen[-1] == (3.0, 4, 4)
+    one.ends()
+    other.ends()
+    assert stage.watcher.running == 0
+
+
+def test_a_lost_shard_stops_the_others_and_what_it_shipped_is_kept() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    one.ships([10] * 50)
+    other.ships([10] * 60)
+    other.says("gone")
+    assert one.kinds()[-1] == "stop"
+    one.ends([10] * 5, elapsed=1.5, interrupted="stopped")
+    result = stage.results[-1]
+    assert (result.verdict, result.complete, result.iterations) == (Verdict.INVALID, False, 115)
+    assert result.reasons[0] == "1 of 2 shards lost (gw1 ended unexpectedly): the numbers are partial"
+    assert [shard.lost for shard in result.generator.shards] == [None, "gw1 ended unexpectedly"]
+
+
+def test_all_shards_lost_leave_a_verdict() -> None:
+    stage = Stage(2)
+    stage.begin()
+    for shard in stage.shards:
+        shard.ships([10] * 10)
+        shard.says("gone")
+    _, lost, verdict = stage.coordinator.outcome(SPEC.nodeid)
+    assert (len(lost), verdict is not None and verdict["failed"]) == (2, True)
+
+
+def test_the_next_test_waits_for_the_replacement_and_for_the_report() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    other.says("gone")
+    one.ends(interrupted="stopped")
+    one.says("ended", reports=[])
+    following = replace(SPEC, nodeid="test_it.py::test_next")
+    one.arrives(following)
+    assert one.kinds()[-1] == "verdict"
+    third = stage.joins()
+    assert not stage.coordinator.decided(following.nodeid)
+    third.arrives(following)
+    assert third.kinds() == []  # the first test has not been reported: it may end the run
+    stage.coordinator.reported(SPEC.nodeid)
+    assert (one.last("assign")["shard"], third.last("assign")["shard"]) == (0, 1)
+
+
+def test_without_a_replacement_the_others_take_all_users() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    other.says("gone")
+    one.arrives()
+    assert one.kinds() == []
+    stage.clock.now += REPLACEMENT_S + 0.1
+    one.says("waiting")
+    assert one.last("assign")["shards"] == 1
+
+
+def test_more_shards_than_users() -> None:
+    stage = Stage(3)
+    stage.begin(replace(SPEC, users=2))
+    assert [shard.last("assign")["shards"] for shard in stage.shards] == [2, 2, 2]
+    for shard in stage.shards:
+        shard.ends([10])
+    assert "1 of 3 shards had nothing to do: the test has 2 users" in stage.results[-1].notes
+
+
+def test_an_in_flight_limit_is_never_exceeded_by_sharing_it() -> None:
+    stage = Stage(3)
+    stage.begin(replace(SPEC, shape=Shape("arrivals"), rate=10.0, max_in_flight=1))
+    assert [shard.last("assign")["shards"] for shard in stage.shards] == [1, 1, 1]
+
+
+def test_who_ends_before_the_start_line_ends_it_for_all() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    one.arrives()
+    other.says("begins", nodeid=SPEC.nodeid)
+    other.says("ended", reports=["its setup failed"])
+    refusal = one.last("refuse")
+    assert (refusal["reason"], refusal["skip"]) == ("gw1 ended this test before its start line", True)
+
+
+def test_who_dies_before_the_start_line_fails_it_for_all() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    one.arrives()
+    other.says("begins", nodeid=SPEC.nodeid)
+    other.says("gone")
+    stage.clock.now += REPLACEMENT_S + 0.1
+    one.says("waiting")
+    refusal = one.last("refuse")
+    assert (refusal["reason"], refusal["skip"]) == ("gw1 ended unexpectedly", False)
+
+
+def test_who_dies_while_its_users_enter_their_fixtures_fails_it_for_all() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    one.arrives()
+    other.arrives()
+    one.tells("ready")
+    other.says("gone")
+    assert one.last("refuse")["reason"] == "gw1 ended unexpectedly before the start line"
+
+
+def test_a_shard_that_hangs_in_its_fixtures_is_given_up() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    other.says("begins", nodeid=SPEC.nodeid)
+    one.arrives()
+    stage.clock.now += START_S - 1
+    one.says("waiting")
+    assert not other.hung_up
+    stage.clock.now += 2
+    one.says("waiting")
+    stage.clock.now += REPLACEMENT_S + 0.1
+    one.says("waiting")
+    assert other.hung_up
+    assert one.last("refuse")["reason"].startswith("gw1 did not reach the start line within 60 s of the others")
+
+
+def test_ordinary_tests_may_take_as_long_as_they_like() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    one.arrives()
+    stage.clock.now += 10 * START_S
+    one.says("waiting")
+    assert (one.kinds()[-1], other.hung_up) == ("patience", False)
+    other.arrives()
+    assert one.kinds()[-1] == "assign"
+
+
+def test_a_shard_that_falls_silent_is_given_up() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    one.ends([10] * 10)
+    stage.clock.now += 61
+    one.says("waiting")
+    assert other.hung_up
+    assert one.kinds()[-1] == "verdict"
+    assert stage.results[-1].reasons[0].startswith("1 of 2 shards lost (gw1 did not answer for 60 s)")
+
+
+def test_the_first_relative_url_starts_the_test_over_on_every_shard() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    stale = other.last("assign")["attempt"]
+    one.tells("need_agent")
+    assert stage.agents.started == 1
+    assert {shard.last("assign")["url"] for shard in stage.shards} == {"http://127.0.0.1:1"}
+    other.says("need_agent", attempt=stale)
+    other.says("samples", attempt=stale, recording=None)
+    assert stage.agents.started == 1
+    for shard in stage.shards:
+        shard.tells("ready")
+        shard.ends([10] * 30)
+    assert stage.results[-1].iterations == 60
+
+
+def test_a_body_that_ends_the_test_ends_it_everywhere_and_its_outcome_counts() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    other.ends(interrupted="Failed: told so", by_test=True)
+    assert one.kinds()[-1] == "stop"
+    one.ends(interrupted="Failed: told so")
+    assert (one.last("refuse")["skip"], other.kinds()[-1]) == (True, "go")
+
+
+def test_a_skip_ends_it_everywhere() -> None:
+    stage = Stage(2)
+    stage.begin()
+    one, other = stage.shards
+    other.tells("abandon", reason="not today")
+    assert (one.last("refuse")["reason"], one.last("refuse")["skip"]) == ("skipped by gw1: not today", True)
+    assert stage.results == []
+
+
+def test_shards_that_understand_a_test_differently_do_not_begin() -> None:
+    stage = Stage(2)
+    one, other = stage.shards
+    one.arrives()
+    other.arrives(replace(SPEC, users=5))
+    assert "users is 4 for gw0 and 5 for gw1" in one.last("refuse")["reason"]
+
+
+@pytest.mark.parametrize("trouble", [None, "no agent"])
+def test_services_are_found_for_a_worker(trouble: str | None) -> None:
+    stage = Stage(2, Agents(trouble=trouble))
+    stage.shards[1].says("find_agent", service="llm")
+    kind, content = stage.shards[1].heard[-1]
+    if trouble is None:
+        assert (kind, content["url"], content["key"]) == ("found", "http://llm", "k")
+    else:
+        assert (kind, content["reason"]) == ("refuse", trouble)
+
+
+def test_a_stopped_run_turns_everybody_away() -> None:
+    stage = Stage(2)
+    stage.coordinator.stopping = lambda: "stopping after 1 failures"
+    stage.shards[0].arrives()
+    refusal = stage.shards[0].last("refuse")
+    assert (refusal["reason"], refusal["stop"]) == ("stopping after 1 failures", True)
+
+
+def test_a_worker_with_another_version_is_named() -> None:
+    stage = Stage(1)
+    stage.shards[0].says("hello", version="0.0.9")
+    assert stage.coordinator.misfit is not None
+    assert stage.coordinator.misfit.startswith("worker gw0 has pytest-rtmedload 0.0.9, this process has ")
