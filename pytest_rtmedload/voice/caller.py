@@ -182,25 +182,31 @@ class VoiceCall:
         await self._onset(turn, self._limit if timeout is None else timeout, "no answer")
         return await self._to_its_end(turn)
 
-    async def interrupt(self, utterance: Utterance, after: float = 0.5) -> None:
+    async def interrupt(self, utterance: Utterance, after: float = 0.5, timeout: float | None = None) -> Answer:  # noqa: ASYNC109
         """Speak while the agent is still answering; returns at the end of the last voiced sample.
 
         Args:
             utterance: as in `say`.
             after: seconds of the answer to listen to first.
+            timeout: seconds to wait for that answer, as in `heard`.
+
+        Returns:
+            The answer that was interrupted.
 
         Raises:
             NoAnswer: there was nothing to interrupt; a censored sample.
             CallEnded, ClipError: as `say`.
         """
         clip, turn = clip_from(utterance), self._call.asked
-        await self._onset(turn, self._limit, "no answer")
+        await self._onset(turn, self._limit if timeout is None else timeout, "no answer")
         listened = max(turn.onset_ns + round(after * 1e9) - perf_counter_ns(), 0) / 1e9
         await self._until(lambda: turn.over, listened)
         still_speaking = self._call.speaking(perf_counter_ns())
         if not self._recorder.check(f"an answer long enough to interrupt after {after:g} s", still_speaking):
             self._recorder.error(f"{BARGE_IN}: the answer was over before it could be interrupted")
+        measured = self._measured
         await self.say(clip)
+        return Answer.of(turn, measured)
 
     def write(self, message: str) -> None:
         """Send a text message beside the audio; no sample.

@@ -14,7 +14,7 @@ class CallEnded(CallError):  # noqa: N818 - what happened
     """There is no connection any more."""
 
 
-class NoAnswer(CallError):  # noqa: N818 - what happened
+class NoAnswer(CallError, TimeoutError):  # noqa: N818 - what happened
     """The agent said nothing within the limit: a censored sample."""
 
     censored = True

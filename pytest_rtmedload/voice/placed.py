@@ -17,15 +17,20 @@ C = TypeVar("C", PhoneCall, BrowserCall)
 
 
 @contextlib.asynccontextmanager
-async def placed(kind: type[C], user: VirtualUser) -> AsyncIterator[C]:
+async def placed(kind: type[C], user: VirtualUser, call_id: str | None = None) -> AsyncIterator[C]:
     """Connect, listen to the greeting, and hang up in the end.
+
+    Args:
+        kind: over which socket.
+        user: on whose behalf.
+        call_id: the id that the agent is told, where it knows the call already.
 
     Raises:
         TransportError: there is no connection; recorded.
         CallEnded: it ended before the greeting was over; recorded.
     """
     number = user.keeps_call()
-    call = kind(user, keep=number > 0)
+    call = kind(user, call_id=call_id, keep=number > 0)
     user.enter_call(call.call_id)
     try:
         await call.connect()

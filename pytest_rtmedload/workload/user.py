@@ -9,7 +9,7 @@ import random
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from urllib.parse import urlsplit
 
 from pytest_rtmedload.clients.connecting import Connecting
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
     from pytest_rtmedload.voice.pacer import Pacer
 
 
@@ -118,6 +119,33 @@ class VirtualUser:
         socket = WebSocketClient(self, url, name=name, **(self.connecting._asdict() | options))
         self._sockets = [*(one for one in self._sockets if one.is_open), socket]
         return socket
+
+    @overload
+    def call(
+        self, kind: Literal["phone"] = ..., call_id: str | None = ...
+    ) -> contextlib.AbstractAsyncContextManager[PhoneCall]: ...
+    @overload
+    def call(
+        self, kind: Literal["browser"], call_id: str | None = ...
+    ) -> contextlib.AbstractAsyncContextManager[BrowserCall]: ...
+
+    def call(self, kind: str = "phone", call_id: str | None = None) -> contextlib.AbstractAsyncContextManager[Any]:
+        """A call within an iteration: `async with load.call("phone") as call:`; `phone_call` is one around it.
+
+        Args:
+            kind: `phone` or `browser`.
+            call_id: the id that the agent is told, where it knows the call already; a new one when left out.
+
+        Raises:
+            ValueError: another kind.
+        """
+        from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall  # noqa: PLC0415 - where it is used
+        from pytest_rtmedload.voice.placed import placed  # noqa: PLC0415 - as above
+
+        kinds: dict[str, type[PhoneCall | BrowserCall]] = {"phone": PhoneCall, "browser": BrowserCall}
+        if kind not in kinds:
+            raise ValueError(f"load.call({kind!r}): a call is one of {', '.join(kinds)}")
+        return placed(kinds[kind], self, call_id)
 
     def observe(self, client: C) -> C:
         """Measure a client of your own, of httpx, httpx2 or websockets, until this user ends; returns the client.

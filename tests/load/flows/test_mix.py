@@ -1,0 +1,16 @@
+"""All consultations side by side, as often as their weights say; results of each under its tag."""
+
+import pytest
+
+from pytest_rtmedload.scenarios import Deck, shipped
+
+
+@pytest.fixture
+def deck():
+    """Deals every scenario once, then by weight."""
+    return Deck(list(shipped().values()))
+
+
+@pytest.mark.load(metric="voice.loop", p95=700, targets={"voice.barge_in": {"p95": 500}}, timeout="60s")
+async def test_consultations(load, deck, consult):
+    await consult(load, deck.deal(load.random))
