@@ -1,8 +1,9 @@
 """Prints how exactly the embedded agent answers many calls at a time, and what they cost it (run it as a script).
 
-Each call speaks a line every six seconds and sends silence in between, 50 frames a second. *Added* is the time from the
-moment the model says to the first audio: the agent's own lateness. It depends on who else uses the machine, and on this
-client, which shares it; processor time per call does not.
+Each call speaks a line every six seconds and sends silence in between, 50 frames a second. *Late* is how long after the
+moment the model says the first audio left, counted from when this client *sent* the last voiced sample: an agent that
+falls behind reads its sockets late, and its own arrival times would hide that. *Waited* is how long the agent was ready
+to run and had no core (Linux): where it is near what the agent ran, the lateness says more about the machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import base64
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.truth import Turn
 
 FRAME_S = 0.02
+FRAME_SAMPLES = 320
 LINE_EVERY = 300
 """Frames."""
 SECONDS = 20.0
@@ -46,7 +49,11 @@ class Caller(WSListener):
 
     def __init__(self, index: int) -> None:
         lines = names("patient")
-        self.frames = [message(frame) for frame in clip(lines[index % len(lines)]).frames()]
+        spoken = clip(lines[index % len(lines)])
+        self.frames = [message(frame) for frame in spoken.frames()]
+        self.last, tail = divmod(spoken.voiced[1] - 1, FRAME_SAMPLES)
+        self.tail_ns = (FRAME_SAMPLES - 1 - tail) * 62_500
+        self.ends: list[int] = []
         self.silence = message(bytes(640))
         self.next = -50 - 7 * index % LINE_EVERY
 
@@ -58,6 +65,8 @@ class Caller(WSListener):
         self.next = (self.next + 1) if self.next < LINE_EVERY else 0
         speaking = 0 <= self.next < len(self.frames)
         self.transport.send(WSMsgType.TEXT, self.frames[self.next] if speaking else self.silence)
+        if self.next == self.last:
+            self.ends.append(time.perf_counter_ns() - self.tail_ns)
 
 
 async def connect(url: str, index: int) -> Caller:
@@ -66,7 +75,8 @@ async def connect(url: str, index: int) -> Caller:
     return caller
 
 
-async def drive(url: str, calls: int) -> None:
+async def drive(url: str, calls: int) -> list[list[int]]:
+    """When each caller had spoken its lines (`time.perf_counter_ns`)."""
     callers = [await connect(url, index) for index in range(calls)]
     start = time.perf_counter()
     for frame in range(round(SECONDS / FRAME_S)):
@@ -76,12 +86,26 @@ async def drive(url: str, calls: int) -> None:
                 caller.tick()
     for caller in callers:
         caller.transport.disconnect()
+    return [caller.ends for caller in callers]
 
 
-def added_ms(turn: Turn, endpointing_ns: int) -> float | None:
-    if turn.kind == "greeting" or turn.first_audio_ns is None or turn.speech_end_ns is None:
-        return None
-    return (turn.first_audio_ns - turn.speech_end_ns - endpointing_ns - sum(turn.drawn_ns.values())) / 1e6
+def late_ms(turns: Sequence[Turn], ends: list[list[int]], endpointing_ns: int) -> list[float]:
+    """The lateness of every answer, in order of size."""
+    late = []
+    for index, sent in enumerate(ends):
+        answers = [turn for turn in turns if turn.call == f"call-{index}" and turn.kind == "answer"]
+        for turn, end in zip(answers, sent, strict=False):  # the last one may not have been answered any more
+            if turn.first_audio_ns is not None:
+                late.append((turn.first_audio_ns - end - endpointing_ns - sum(turn.drawn_ns.values())) / 1e6)
+    return sorted(late)
+
+
+def waited_s(pid: int) -> float:
+    """Seconds a process was ready to run without a core; nan where the kernel does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return float("nan")
 
 
 def at(values: Sequence[float], share: float) -> float:
@@ -91,18 +115,17 @@ def at(values: Sequence[float], share: float) -> float:
 def show(dialect: Dialect, calls: int) -> None:
     with EmbeddedAgent.start(EmbeddedSettings.parse([f"dialect={dialect.name}"])) as agent:
         process = psutil.Process(agent.services["agent"]["pid"])
-        before = sum(process.cpu_times()[:2])
+        before, waited = sum(process.cpu_times()[:2]), waited_s(process.pid)
         url = agent.url.replace("http", "ws", 1) + dialect.paths.call_stream
-        uvloop.run(drive(url, calls))
-        cpu = (sum(process.cpu_times()[:2]) - before) / SECONDS
+        ends = uvloop.run(drive(url, calls))
+        ran, waited = sum(process.cpu_times()[:2]) - before, waited_s(process.pid) - waited
         turns, _ = calls_truth(agent.url)
-    found = (added_ms(turn, 200_000_000) for turn in turns)
-    added = sorted(value for value in found if value is not None)
+    late = late_ms(turns, ends, 200_000_000)
     understood = sum(1 for turn in turns if turn.heard)
     print(
-        f"{dialect.name:12} {calls:4} calls: added p50 {at(added, 0.5):6.2f} p95 {at(added, 0.95):6.2f}"
-        f" p99 {at(added, 0.99):6.2f} max {added[-1]:6.2f} ms; n = {len(added)}, {understood} understood;"
-        f" {100 * cpu:3.0f} % of a core, {1e6 * cpu / (50 * calls):3.0f} us per frame"
+        f"{dialect.name:12} {calls:4} calls: late p50 {at(late, 0.5):6.2f} p95 {at(late, 0.95):6.2f}"
+        f" p99 {at(late, 0.99):6.2f} max {late[-1]:6.2f} ms; n = {len(late)}, {understood} understood;"
+        f" ran {ran:.1f} s, waited {waited:.1f} s of {SECONDS:g} s"
     )
 
 

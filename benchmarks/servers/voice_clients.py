@@ -1,6 +1,6 @@
 """Callers of one kind in a process and on a core of their own, sending 50 frames a second each.
 
-Arguments: kind, core, port. Each line of standard input is a number of calls, reached by adding to those that are held,
+Arguments: kind, event loop, core, URL. Each line of standard input is a number of calls, reached by adding to those that are held,
 and seconds to measure, after one second to settle; each line of standard output is a JSON object, see `Carried`.
 """
 
@@ -9,15 +9,18 @@ and seconds to measure, after one second to settle; each line of standard output
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import os
 import sys
 import time
 from datetime import UTC, datetime
+from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import orjson
 import psutil
 import uvloop
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.websocket_connection import Connection
     from pytest_rtmedload.clients.websocket_inbox import Message
     from pytest_rtmedload.dialects import Dialect
+    from pytest_rtmedload.voice.calls import PhoneCall
 
 NUMBER = "+15550100000"
 METADATA = orjson.dumps(audio_metadata("benchmark")).decode()
@@ -52,6 +56,8 @@ class Carried(NamedTuple):
     max: float
     cpu: float
     """Processor time of this process, share of one core."""
+    frame_us: float
+    """Processor time per frame sent, with what was heard meanwhile: says something on a busy machine, too."""
     sent: int
     """Frames."""
     heard: int
@@ -108,6 +114,29 @@ async def full(load: Load, index: int) -> object:
     call = Counted(load, call_id=f"call-{index}")
     await call.connect()
     return call
+
+
+async def talk(load: Load, index: int) -> object:
+    """`phone_call` as a load test uses it: say a line, hear the answer, say the next one."""
+    from pytest_rtmedload.voice.calls import PhoneCall
+
+    call = PhoneCall(load, call_id=f"call-{index}")
+    await call.connect()
+    return call, asyncio.create_task(converse(call, index))
+
+
+async def converse(call: PhoneCall, index: int) -> None:
+    """Talk for ever, out of step with the other callers; answers that do not come are errors already."""
+    from pytest_rtmedload.audio import names
+    from pytest_rtmedload.voice.errors import NoAnswer
+
+    lines = [line for line in names("patient") if line.endswith(("_1", "_2", "_3"))]
+    await call.greeted(10.0)
+    await asyncio.sleep(index % AT_A_TIME * 0.1)
+    for line in itertools.cycle(lines[index % len(lines) :] + lines[: index % len(lines)]):
+        with contextlib.suppress(NoAnswer):
+            await call.say(line)
+            await call.heard()
 
 
 class Transport:
@@ -169,10 +198,10 @@ async def listen(load: Load, connection: ClientConnection) -> None:
     from pytest_rtmedload.voice import messages
     from pytest_rtmedload.voice.call import Call
 
-    call = Call(16_000, 30_000_000_000)
+    speech, call = PhoneSpeech(f"4:{NUMBER}"), Call(16_000, 30_000_000_000)
     call.connected(perf_counter_ns())
     async for message in connection:
-        heard, now = messages.read(message), perf_counter_ns()
+        heard, now = speech.read(message), perf_counter_ns()
         load.heard += 1
         if isinstance(heard, messages.Audio):
             call.audio(heard, now)
@@ -195,14 +224,11 @@ async def measure(load: Load, seconds: float) -> Carried:
     heard, begun, worked = load.heard, perf_counter_ns(), time.process_time()
     await asyncio.sleep(seconds)
     worked, heard, took = time.process_time() - worked, load.heard - heard, perf_counter_ns() - begun
-    late = sorted(
-        itertools.chain.from_iterable(
-            itertools.repeat((sent - due) / 1e6, count) for due, sent, count in load.frames if due >= begun
-        )
-    )
-    p50, p99 = (late[int(share * (len(late) - 1))] for share in (0.5, 0.99))
+    late = [(sent - due) / 1e6 for due, sent, count in load.frames for _ in range(count)] or [inf]
+    p50, p99, worst = np.quantile(late, (0.5, 0.99, 1)).tolist()
     rss = psutil.Process().memory_info().rss
-    return Carried(p50, p99, late[-1], worked / took * 1e9, len(late), heard, rss, load.errors)
+    cpu, frame_us = worked / took * 1e9, worked / len(late) * 1e6
+    return Carried(p50, p99, worst, cpu, frame_us, len(late), heard, rss, load.errors)
 
 
 async def obey(kind: str, url: str) -> None:
@@ -216,11 +242,11 @@ async def obey(kind: str, url: str) -> None:
     os._exit(0)  # calls are not hung up: nobody waits for that
 
 
-def main(kind: str, core: str, url: str) -> None:
+def main(kind: str, loop: str, core: str, url: str) -> None:
     """Run callers of one kind."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
-    uvloop.run(obey(kind, url))
+    (uvloop if loop == "uvloop" else asyncio).run(obey(kind, url))
 
 
 if __name__ == "__main__":

@@ -161,8 +161,10 @@ class Call:
     @property
     def deadline_ns(self) -> int | None:
         """When `tick` has something to do; None: nothing, unless something else happens first."""
-        waiting = []
         turn = self.turn
+        if turn.answered and self._old is None:  # in the middle of an answer; the hot path
+            return None if turn.over else self._over_at(turn)
+        waiting = []
         if self._old is not None:
             waiting.append(self._stopped_at())
             if self._interrupted_ns:

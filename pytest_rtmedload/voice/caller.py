@@ -57,9 +57,6 @@ class VoiceCall:
         keep: keep all turns, so that the call can be written down.
     """
 
-    on_event_loop = True
-    """Plain `def` bodies reach it through a proxy that waits."""
-
     def __init__(
         self,
         recorder: Recorder,
@@ -368,11 +365,13 @@ class VoiceCall:
     def _advanced(self, now_ns: int) -> None:
         """Something happened: see what follows from it, and when to look again."""
         call = self._call
-        call.tick(now_ns)
+        due = call.deadline_ns
+        if due is not None and due <= now_ns:
+            call.tick(now_ns)
+            due = call.deadline_ns
         if call.findings:
             self._take_findings()
         self._waits.wake()
-        due = call.deadline_ns
         if due is not None and (self._timer is None or due < self._rings_ns):
             self._ring_at(due, now_ns)
 

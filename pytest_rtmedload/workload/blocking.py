@@ -71,9 +71,16 @@ class Blocking:
 
     def _seen(self, value: Any) -> Any:
         """Objects of ours that work on the event loop are wrapped in turn; answers and plain values are not."""
-        ours = type(value).__module__.startswith("pytest_rtmedload.clients")
-        waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose"))
-        return Blocking(value, self._loop) if ours and waits and not isinstance(value, SIMPLE) else value
+        return Blocking(value, self._loop) if lives_on_loop(value) else value
+
+
+def lives_on_loop(value: object) -> bool:
+    """Whether this is something of ours with coroutines, which a plain body must reach through `Blocking`."""
+    module = type(value).__module__
+    if not module.startswith("pytest_rtmedload.") and module != "contextlib":
+        return False
+    waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose", "hang_up"))
+    return waits and not isinstance(value, SIMPLE)
 
 
 class BodyThread:
@@ -145,7 +152,7 @@ def on_threads(body: Callable[..., object]) -> Callable[..., Any]:
         if thread is None:
             thread = threads[user] = BodyThread(f"virtual user {user.user}")
             user.at_end(thread.end)
-        seen = {n: Blocking(v, loop) if isinstance(v, VirtualUser) else v for n, v in arguments.items()}
+        seen = {name: Blocking(value, loop) if lives_on_loop(value) else value for name, value in arguments.items()}
         result = await thread.run(functools.partial(body, **seen))
         if inspect.iscoroutine(result):
             result.close()

@@ -306,3 +306,19 @@ def test_what_slows_the_generator_down_is_noted(load_run_of: LoadRun) -> None:
     )
     load_run_of("-W", "ignore").assert_outcomes(passed=1)
     assert any("debug mode is on" in note for note in load_run_of.result()["tests"][0]["notes"])
+
+
+def test_a_plain_body_holds_calls_and_waits_for_them(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load(users=1, iterations=1, metric="voice.loop", p95=5000)
+        def test_call(load, phone_call):
+            phone_call.say("hello")
+            assert phone_call.heard().samples["voice.loop"] > 100
+        """
+    )
+    sizes = ("--load-ramp=0", "--load-warmup=0")
+    load_run_of("-m", "load", sizes=sizes).assert_outcomes(passed=1)
+    assert load_run_of.result()["tests"][0]["metrics"]["voice.loop"]["count"] == 1

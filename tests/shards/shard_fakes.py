@@ -61,10 +61,10 @@ class Watcher:
         self.seen: list[tuple[float, int, int]] = []
         self.running = 0
 
-    def started(self, spec: LoadSpec, seconds: float | None) -> None:
+    def started(self, *_: object) -> None:
         self.running += 1
 
-    def progressed(self, spec: LoadSpec, phase: str, elapsed: float, users: int, delta: Recording) -> None:
+    def progressed(self, _spec: LoadSpec, _phase: str, elapsed: float, users: int, delta: Recording) -> None:
         self.seen.append((elapsed, users, delta.histogram(ITERATION).count))
 
     def finished(self) -> None:
@@ -135,7 +135,7 @@ class Stage:
         return shard
 
     def begin(self, spec: LoadSpec = SPEC) -> None:
-        """Bring all over the start line."""
+        """Bring all to the start line and over it."""
         for shard in self.shards:
             shard.arrives(spec)
         for shard in self.shards:

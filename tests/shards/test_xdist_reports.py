@@ -11,8 +11,8 @@ from pytest_rtmedload.shards.xdist_reports import as_one
 NODEID = "test_it.py::test_load"
 
 
-def shard(config: pytest.Config, name: str, *, turned_away: bool = False, **outcomes: str) -> dict[str, Any]:
-    """What a worker reports, such as `setup="passed", call="failed"`."""
+def shard(config: pytest.Config, name: str, outcomes: dict[str, str], *, turned_away: bool = False) -> dict[str, Any]:
+    """What a worker reports: the outcome of each phase."""
     reports = [
         pytest.TestReport(
             nodeid=NODEID,
@@ -31,10 +31,11 @@ def shard(config: pytest.Config, name: str, *, turned_away: bool = False, **outc
 
 
 PASSED = {"setup": "passed", "call": "passed", "teardown": "passed"}
+SKIPPED = PASSED | {"call": "skipped"}
 
 
 def test_all_passed(pytestconfig: pytest.Config) -> None:
-    shards = [shard(pytestconfig, name, **PASSED) for name in ("gw0", "gw1")]
+    shards = [shard(pytestconfig, name, PASSED) for name in ("gw0", "gw1")]
     merged = as_one(pytestconfig, NODEID, shards, [], None)
     assert [(r.when, r.outcome) for r in merged.reports] == list(PASSED.items())
     assert {tuple(r.user_properties) for r in merged.reports} == {(("load.verdict", "gw0"),)}
@@ -45,22 +46,21 @@ def test_all_passed(pytestconfig: pytest.Config) -> None:
 
 
 def test_an_error_in_one_setup_is_one_error(pytestconfig: pytest.Config) -> None:
-    refused = shard(pytestconfig, "gw0", turned_away=True, setup="passed", call="skipped", teardown="passed")
-    broken = shard(pytestconfig, "gw1", setup="failed", teardown="passed")
+    refused = shard(pytestconfig, "gw0", SKIPPED, turned_away=True)
+    broken = shard(pytestconfig, "gw1", {"setup": "failed", "teardown": "passed"})
     merged = as_one(pytestconfig, NODEID, [refused, broken], [], None)
     assert [(r.when, r.outcome) for r in merged.reports] == [("setup", "failed"), ("teardown", "passed")]
     assert (merged.reports[0].longrepr, merged.worker) == ("setup failed in gw1", "gw1")
 
 
 def test_ones_own_skip_is_shown_and_not_that_of_those_it_turned_away(pytestconfig: pytest.Config) -> None:
-    outcomes = {"setup": "passed", "call": "skipped", "teardown": "passed"}
-    refused = shard(pytestconfig, "gw0", turned_away=True, **outcomes)
-    merged = as_one(pytestconfig, NODEID, [refused, shard(pytestconfig, "gw1", **outcomes)], [], None)
+    refused = shard(pytestconfig, "gw0", SKIPPED, turned_away=True)
+    merged = as_one(pytestconfig, NODEID, [refused, shard(pytestconfig, "gw1", SKIPPED)], [], None)
     assert merged.reports[1].longrepr == "call skipped in gw1"
 
 
 def test_a_worker_that_died_after_the_verdict_is_a_failure(pytestconfig: pytest.Config) -> None:
-    merged = as_one(pytestconfig, NODEID, [shard(pytestconfig, "gw0", **PASSED)], ["gw1 ended unexpectedly"], None)
+    merged = as_one(pytestconfig, NODEID, [shard(pytestconfig, "gw0", PASSED)], ["gw1 ended unexpectedly"], None)
     assert [(r.when, r.longrepr) for r in merged.reports if r.failed] == [("teardown", "gw1 ended unexpectedly")]
 
 
@@ -77,5 +77,5 @@ def test_with_all_workers_gone_the_verdict_stands(pytestconfig: pytest.Config) -
 
 
 def test_a_test_that_was_not_begun_is_not_reported(pytestconfig: pytest.Config) -> None:
-    stopped = shard(pytestconfig, "gw0", setup="passed", call="skipped", teardown="passed") | {"stopped": True}
+    stopped = shard(pytestconfig, "gw0", SKIPPED) | {"stopped": True}
     assert as_one(pytestconfig, NODEID, [stopped], [], None).reports == []

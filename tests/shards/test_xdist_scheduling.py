@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from xdist.scheduler import (
     EachScheduling,
     LoadFileScheduling,
     LoadGroupScheduling,
-    LoadScheduling as XdistLoadScheduling,
     LoadScopeScheduling,
     WorkStealingScheduling,
 )
+from xdist.scheduler import LoadScheduling as XdistLoadScheduling
 
 from pytest_rtmedload.shards.xdist_scheduling import LoadScheduling
 
@@ -61,7 +62,7 @@ class Controller:
         self.begun: set[str] = set()
         self.who_left: list[tuple[str, str]] = []
 
-    def announced(self, node: Any) -> set[str]:
+    def announced(self, _node: Any) -> set[str]:
         return set(LOAD)
 
     def decided(self, nodeid: str) -> bool:
@@ -113,17 +114,25 @@ class Session:
                     progress = True
 
 
-def session_of(kind: Any, config: pytest.Config, nodes: int = 2) -> tuple[Session, list[Node]]:
-    config.option.tx = ["popen"] * nodes
-    session = Session(kind(config))
+class Config:
+    """The options that pytest-xdist's schedulers read."""
+
+    def __init__(self, nodes: int) -> None:
+        self.option = SimpleNamespace(
+            tx=["popen"] * nodes, debug=False, maxschedchunk=None, loadscopereorder=True, verbose=0
+        )
+
+    def getvalue(self, name: str) -> Any:
+        return getattr(self.option, name)
+
+    getoption = getvalue
+
+
+def session_of(kind: Any, nodes: int = 2) -> tuple[Session, list[Node]]:
+    session = Session(kind(Config(nodes)))
     workers = [Node(f"gw{number}") for number in range(nodes)]
     session.start(*workers)
     return session, workers
-
-
-@pytest.fixture
-def config(pytester: pytest.Pytester) -> pytest.Config:
-    return pytester.parseconfig("-p", "xdist", "-p", "no:rtmedload")
 
 
 KINDS = [
@@ -138,8 +147,8 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nodes", [1, 2, 5])
-def test_load_tests_come_last_and_go_to_all(kind: Any, nodes: int, config: pytest.Config) -> None:
-    session, workers = session_of(kind, config, nodes)
+def test_load_tests_come_last_and_go_to_all(kind: Any, nodes: int) -> None:
+    session, workers = session_of(kind, nodes)
     session.work_off(*workers)
     for ran in session.ran.values():
         assert ran[-2:] == LOAD
@@ -152,8 +161,8 @@ def test_load_tests_come_last_and_go_to_all(kind: Any, nodes: int, config: pytes
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_that_replaces_one_lost_in_a_load_test_joins_the_next(kind: Any, config: pytest.Config) -> None:
-    session, (one, other) = session_of(kind, config)
+def test_a_worker_that_replaces_one_lost_in_a_load_test_joins_the_next(kind: Any) -> None:
+    session, (one, other) = session_of(kind)
     session.work_off(one, other, until_load=True)
     session.controller.begun.add(LOAD[0])  # both are in it when one dies
     assert session.scheduling.remove_node(other) is None  # else xdist reports one more test
@@ -166,8 +175,8 @@ def test_a_worker_that_replaces_one_lost_in_a_load_test_joins_the_next(kind: Any
     assert session.scheduling.tests_finished
 
 
-def test_an_ordinary_test_that_kills_its_worker_is_xdists_business(config: pytest.Config) -> None:
-    session, (one, other) = session_of(XdistLoadScheduling, config)
+def test_an_ordinary_test_that_kills_its_worker_is_xdists_business() -> None:
+    session, (one, other) = session_of(XdistLoadScheduling)
     running = COLLECTED[other.torun[0]]
     assert session.scheduling.remove_node(other) == running
     third = Node("gw2")
@@ -178,8 +187,8 @@ def test_an_ordinary_test_that_kills_its_worker_is_xdists_business(config: pytes
     assert sorted([*ran, running]) == sorted(ORDINARY)
 
 
-def test_load_tests_that_nobody_began_are_not_finished(config: pytest.Config) -> None:
-    session, workers = session_of(XdistLoadScheduling, config)
+def test_load_tests_that_nobody_began_are_not_finished() -> None:
+    session, workers = session_of(XdistLoadScheduling)
     session.work_off(*workers, until_load=True)
     for worker in workers:
         session.scheduling.remove_node(worker)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.embedded.speech.actions import Action, End, Send
-from pytest_rtmedload.embedded.speech.faults import Fault, Kind
+from pytest_rtmedload.embedded.speech.faults import LATE_NS, Fault, Kind
 from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, text_message
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Answers:
         fault = self._fault
         if fault is None or fault.kind not in (Kind.DROP, Kind.CLOSE) or fault.late is not late:
             return []
-        return self.end(due, int(fault.value) if fault.value else None, "Injected fault")
+        return self.end(due + LATE_NS if late else due, int(fault.value) if fault.value else None, "Injected fault")
 
     def end(self, due: int, code: int | None, reason: str) -> list[Action]:
         """The end of the connection."""

@@ -16,6 +16,8 @@ from enum import StrEnum
 from typing import Final, Self
 
 LATE: Final = "@late"
+LATE_NS: Final = 100_000_000
+"""From the last message to a late end: a reset takes with it what the client has received but not yet read."""
 REFUSALS: Final = (400, 401, 403, 404, 429, 500, 503)
 """HTTP statuses instead of the upgrade."""
 CLOSE_CODES: Final = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 4429)

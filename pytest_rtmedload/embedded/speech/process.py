@@ -25,10 +25,9 @@ async def serve(order: Order) -> None:
     lines = Lines()
     lines.warm_up()
     service = SpeechService(settings, order.settings.seed, key, lines)
-    details = {"stand-in": "embedded speech, not Azure Speech", "speech model": settings.model}
     async with service.serving(order.listener):
         settle()
-        say(order.ready(key, details))
+        say(order.ready(key, {"speech model": settings.model}))
         await asyncio.get_running_loop().create_future()
 
 

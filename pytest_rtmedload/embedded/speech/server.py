@@ -88,6 +88,8 @@ class SpeechService:
         answer = self._gate.answer(request, time.perf_counter_ns())
         if not isinstance(answer, Held):
             return answer
+        if answer.response is not None:
+            connection.transport.write(answer.response.serialize())
         self._held.add(connection)
         await connection.wait_closed()
         self._held.discard(connection)

@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Action, End, Send
-from pytest_rtmedload.embedded.speech.faults import Api, Fault, Kind
+from pytest_rtmedload.embedded.speech.faults import LATE_NS, Api, Fault, Kind
 from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, audio_message, text_message
 from pytest_rtmedload.embedded.speech.truth import SpeechTruth, SynthesisTruth
 from pytest_rtmedload.embedded.speech.voice import Voice, rate_of, text_of_ssml
@@ -178,7 +178,7 @@ def _spoiled(script: list[Action], fault: Fault | None, now: int) -> list[Action
             return script[:late] + [_postponed(action) for action in script[late:]]
     code = int(fault.value) if fault.value else None
     kept = script[:late] if fault.late else []
-    return [*kept, End(kept[-1].due if kept else now, code, "Injected fault")]
+    return [*kept, End(kept[-1].due + LATE_NS if kept else now, code, "Injected fault")]
 
 
 def _postponed(action: Action) -> Action:

@@ -28,7 +28,7 @@ DEFAULT_RATE: Final = 16_000
 RATES: Final = (8_000, 16_000, 24_000, 48_000)
 WAV_HEADER: Final = 44
 _WAV_FORMAT: Final = struct.Struct("<HHIIHH")  # from byte 20: format, channels, rate, bytes/s, block, bits
-ACKNOWLEDGE_MS: Final = 15_000
+ACKNOWLEDGE_MS: Final = 5_000
 """Silence is acknowledged this often: the client keeps all audio that is not (32 kB a second)."""
 MARGIN_MS: Final = 100
 """Sound on both sides of the voiced windows that recognition also sees: soft beginnings and ends of words."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -71,7 +71,7 @@ class Gate:
         self._truth = truth
 
     def answer(self, request: Request, now: int) -> Response | Held | None:
-        """A response instead of the upgrade; `HELD`: none at all; None: upgrade."""
+        """A response instead of the upgrade; None: upgrade."""
         path = urlsplit(request.path)
         if path.path == PATH:
             since = parse_qs(path.query).get("since", ["0"])[0]
@@ -79,7 +79,7 @@ class Gate:
         api = api_of(request.path)
         answer = self._answer(api, path.path, request, now)
         if api is not None:
-            told = "never" if answer is HELD else str(answer.status_code) if isinstance(answer, Response) else "101"
+            told = "101" if answer is None else str(answer.status_code) if isinstance(answer, Response) else "never"
             self._truth.upgrades[f"{api} {told}"] += 1
         return answer
 
@@ -89,7 +89,7 @@ class Gate:
         if not self._knows(request.headers):
             return _refusal(HTTPStatus.UNAUTHORIZED, "The key or token is not that of this service")
         if api is None:
-            return _json(VOICES)
+            return Held(_json(VOICES))  # the SDK loses the answer when the connection ends right behind it
         if self._quotas[api].reached(now):
             return _refusal(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up")
         fault = self._faults[api].next_connection()
@@ -105,8 +105,11 @@ class Gate:
         return any(hmac.compare_digest(one.encode(), self._key) for one in given)
 
 
-class Held:
-    """The answer that never comes."""
+class Held(NamedTuple):
+    """The connection stays open until the client closes it, whatever is answered."""
+
+    response: Response | None = None
+    """None: the answer never comes."""
 
 
 HELD: Final = Held()

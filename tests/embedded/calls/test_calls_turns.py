@@ -141,9 +141,9 @@ def test_it_greets_once() -> None:
     assert rehearsal.of(Play) == [START + 100 * MS]
 
 
-def interrupted(*pairs: str, manners: Manners | None = None) -> Rehearsal:
+def interrupted(*pairs: str, manners: Manners | None = None, by: str = "interrupt_1") -> Rehearsal:
     rehearsal = answered(*pairs, manners=manners)
-    rehearsal.say("interrupt_1")
+    rehearsal.say(by)
     rehearsal.wait(1000)
     return rehearsal
 
@@ -155,6 +155,14 @@ def test_an_interruption_stops_the_answer_and_is_a_turn() -> None:
     assert (first.barge_in or {})["begin_ns"] == second.speech_begin_ns
     assert 120 * MS <= rehearsal.of(Stop)[0] - (second.speech_begin_ns or 0) <= 200 * MS
     assert (first.outcome, second.outcome, second.heard) == ("interrupted", "played", text_of("interrupt_1"))
+    assert second.onset_ns == (second.first_audio_ns or 0) + 40 * MS, "nothing sounds any more that it would wait for"
+
+
+@pytest.mark.parametrize("line", names("patient"))
+def test_an_interruption_begins_with_its_first_voiced_sample(line: str) -> None:
+    """A breath before it may be audible at first, and is not speech once the speech is known."""
+    first, second = interrupted(by=line).turns
+    assert (first.barge_in or {})["begin_ns"] == second.speech_begin_ns
 
 
 def test_more_speech_is_needed_where_more_is_asked_for() -> None:
@@ -193,6 +201,16 @@ def test_speech_cancels_an_answer_that_is_still_thought_about() -> None:
     assert len(rehearsal.of(Play)) == 1
     assert [text for _, text in rehearsal.said("heard")] == [text_of(LINE), text_of("chest_pain_2")]
     assert rehearsal.of(Stop) == []
+
+
+def test_what_was_understood_is_told_even_if_it_is_not_answered() -> None:
+    rehearsal = Rehearsal("voice.stt=1s")
+    rehearsal.say(LINE)
+    rehearsal.wait(300)
+    rehearsal.say("chest_pain_2")
+    rehearsal.wait(2000)
+    assert [text for _, text in rehearsal.said("heard")] == [text_of(LINE), text_of("chest_pain_2")]
+    assert [turn.outcome for turn in rehearsal.turns] == ["cancelled", "played"]
 
 
 @pytest.mark.parametrize("yields", [True, False])

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Never used, but a client without it would read all certificates of the machine."""
+
+
 class RawCosmos:
     """Requests to a container of its own, `dbs/raw-…/colls/items`, with the partition key /pk."""
 
     def __init__(self, url: str, key: str) -> None:
         self.url, self.key = url, key
-        self.http = httpx2.Client(base_url=url, trust_env=False)
+        self.http = httpx2.Client(base_url=url, trust_env=False, verify=_NO_TLS)
         self.database = f"dbs/raw-{uuid4()}"
         self.container = f"{self.database}/colls/items"
         self.docs = f"{self.container}/docs"

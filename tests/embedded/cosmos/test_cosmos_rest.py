@@ -123,7 +123,8 @@ def test_an_operation_of_a_batch_that_is_none_fails_the_batch(raw: RawCosmos, op
     "wanted",
     [[], {}, {"operations": []}, {"operations": [{"op": "set", "path": "/a", "value": 1}] * 11},
      {"operations": [{"op": "copy", "path": "/a"}]}, {"operations": [{"op": "set", "path": "/a"}]},
-     {"operations": [{"op": "set", "path": "a", "value": 1}]}, {"operations": [{"op": "add", "path": "/n/x", "value": 1}]},
+     {"operations": [{"op": "set", "path": "a", "value": 1}]},
+     {"operations": [{"op": "add", "path": "/n/x", "value": 1}]},
      {"operations": [{"op": "move", "from": "/n", "path": "/n/x"}]},
      {"operations": [{"op": "set", "path": "/a", "value": 1}], "condition": "c.n = 1"}],
 )  # fmt: skip
@@ -215,8 +216,10 @@ def test_a_query_plan_leaves_everything_to_the_service(raw: RawCosmos) -> None:
     assert [(one["minInclusive"], one["maxExclusive"]) for one in ranges.json()["PartitionKeyRanges"]] == [("", "FF")]
     assert raw.send("GET", f"{raw.container}/pkranges", if_none_match=ranges.headers["etag"]).status_code == 304
     raw.put_item({"id": "1", "pk": "a"})
-    headers = {"x_ms_documentdb_partitionkeyrangeid": "0", "x_ms_documentdb_query_enablecrosspartition": "false"}
-    assert raw.query(body["query"], **headers).json()["Documents"] == [1]
+    by_range = raw.query(
+        body["query"], x_ms_documentdb_partitionkeyrangeid="0", x_ms_documentdb_query_enablecrosspartition="false"
+    )
+    assert by_range.json()["Documents"] == [1]
     assert_refused(raw.query(body["query"], x_ms_start_epk="00", x_ms_end_epk="7F"), 400, "hashed partition keys")
 
 

@@ -26,7 +26,7 @@ def run(text: str, *documents: Any, **parameters: Any) -> list[Any]:
 
 def value_of(expression: str, document: Any = None, **parameters: Any) -> list[Any]:
     """What an expression is for a document; nothing if it is undefined."""
-    return run(f"SELECT VALUE {expression} FROM c", document or {}, **parameters)
+    return run(f"SELECT VALUE {expression} FROM c", document or {}, **parameters)  # noqa: S608 - that is what it is for
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_it_stops_looking_when_it_has_enough() -> None:
         ("SELECT TOP 1.5 * FROM c", "whole numbers"),
         ("SELECT TOP @n * FROM c", "'@n' has no value"),
         ("SELECT * FROM c WHERE c.a LIKE '[z-a]'", "bad character range"),
-        (f"SELECT * FROM c WHERE {'(' * 1000}1{')' * 1000}", "nested more than 40 deep"),
-        (f"SELECT * FROM c WHERE {'- ' * 20_000}1 = 1", "nested too deeply"),
+        ("SELECT * FROM c WHERE " + "(" * 1000 + "1" + ")" * 1000, "nested more than 40 deep"),
+        ("SELECT * FROM c WHERE " + "- " * 20_000 + "1 = 1", "nested too deeply"),
         (f"SELECT '{'x' * MAX_TEXT}'", "characters; at most"),
     ],
 )
@@ -205,8 +205,8 @@ def test_what_is_wrong_or_unknown_is_named(text: str, named: str) -> None:
 
 def test_a_thousand_conditions_are_no_problem() -> None:
     """`read_items` of the official client writes such queries."""
-    conditions = " OR ".join(f"(c.id = '{n}' AND c.pk = 'p')" for n in range(1000))
-    assert run(f"SELECT VALUE c.id FROM c WHERE {conditions}", {"id": "999", "pk": "p"}) == ["999"]
+    text = " OR ".join(["SELECT VALUE c.id FROM c WHERE false", *(f"c.id = '{n}' AND c.pk = 'p'" for n in range(1000))])
+    assert run(text, {"id": "999", "pk": "p"}) == ["999"]
 
 
 def test_what_all_results_have_in_common_is_known() -> None:

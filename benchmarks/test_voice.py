@@ -1,0 +1,201 @@
+"""Calls on one core: how many are sent in time, beside a task per call, and what they cost in memory.
+
+Callers of each kind have a process and a core of their own, the agent has the other core. A light agent answers each
+frame with 20 ms of speech, so that every call is in the middle of an answer all the time: the worst that answers can be,
+after the speech detector, which only listens for their beginning, has done its work. Send lateness is what the pacer
+tells: a frame counts as sent when all frames that were due with it have been handed to the network.
+
+Must reach: see the constants. `SOAK` sets the seconds of the conversation with the embedded agent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import psutil
+import pytest
+
+from benchmarks.measure_calls import added_ms, at
+from pytest_rtmedload.embedded.calls.settings import DEFAULT_ENDPOINTING_NS
+from pytest_rtmedload.embedded.calls.truth import calls_truth
+from pytest_rtmedload.embedded.launcher import EmbeddedAgent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SERVERS = Path(__file__).parent / "servers"
+IN_TIME_MS = 5.0
+"""P99 of send lateness must stay below."""
+FULL_CALLS, TRANSPORT_CALLS = 300, 500
+TIMES_A_TASK_EACH = 3
+IDLE_KB = 150
+AGENT_CALLS, AGENT_ADDS_MS = 50, 20.0
+SOAK_S = float(os.environ.get("SOAK", "60"))
+GROWTH_MB = 4.0
+"""What the memory of a soak may seem to grow: answers of all lengths are held at any time."""
+ROUNDS, ROUND_S = 3, 6
+STEP, STEP_S, TRIES = 1.15, 3, 2
+"""The search for the most calls goes on by this factor until so many tries have failed."""
+
+
+class Carried(NamedTuple):
+    """What the callers tell: see there."""
+
+    p50: float
+    p99: float
+    max: float
+    cpu: float
+    frame_us: float
+    sent: int
+    heard: int
+    rss: int
+    errors: int
+
+    def __str__(self) -> str:
+        late = f"lateness p50 {self.p50:7.2f} p99 {self.p99:7.2f} max {self.max:7.1f} ms"
+        return f"{late}, {self.cpu:4.0%} of a core, {self.frame_us:5.1f} us a frame"
+
+
+class Callers:
+    """A process that holds calls."""
+
+    def __init__(self, stdin: IO[str], stdout: IO[str]) -> None:
+        self.stdin, self.stdout = stdin, stdout
+
+    def carry(self, calls: int, seconds: float) -> Carried:
+        """Hold so many calls for so long."""
+        print(calls, seconds, file=self.stdin, flush=True)
+        carried = Carried(**json.loads(self.stdout.readline()))
+        assert carried.errors == 0
+        return carried
+
+
+@contextmanager
+def child(script: str, *arguments: object) -> Iterator[tuple[IO[str], IO[str]]]:
+    command = [sys.executable, str(SERVERS / script), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(SERVERS.parent.parent)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdin, process.stdout
+        process.stdin.close()  # ends it
+
+
+@contextmanager
+def callers(kind: str, url: str, loop: str = "uvloop") -> Iterator[Callers]:
+    with child("voice_clients.py", kind, loop, cores()[0], url) as pipes:
+        yield Callers(*pipes)
+
+
+def cores() -> tuple[int, int]:
+    """One for the callers, one for the agent, where the platform tells them."""
+    known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0, 1]
+    return known[0], known[-1]
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[str]:
+    """URL of the light agent."""
+    with child("echo_voice.py", cores()[1]) as (_, stdout):
+        yield f"http://127.0.0.1:{stdout.readline().strip()}"
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize(("kind", "calls"), [("full", FULL_CALLS), ("transport", TRANSPORT_CALLS)])
+def test_calls_in_time(agent: str, kind: str, calls: int, loop: str) -> None:
+    rounds = []
+    print(f"\n{calls} calls, {kind}, on {loop} (must reach on uvloop: p99 < {IN_TIME_MS:g} ms)")
+    for _ in range(ROUNDS):
+        with callers(kind, f"{agent}/talks", loop) as process:
+            rounds.append(process.carry(calls, ROUND_S))
+        print(f"  {rounds[-1]}, {rounds[-1].sent} frames sent, {rounds[-1].heard} heard")
+    if loop == "uvloop":
+        assert median(carried.p99 for carried in rounds) < IN_TIME_MS
+
+
+def most_calls(kind: str, url: str, first: int) -> int:
+    """The most calls whose frames are in time; says what happens beyond."""
+    calls = first
+    while calls > 10 and not carries(kind, url, calls):
+        calls = round(calls / STEP)
+    while carries(kind, url, more := round(calls * STEP)):
+        calls = more
+    return calls
+
+
+def carries(kind: str, url: str, calls: int) -> bool:
+    """Whether one of some tries is in time, and the agent kept up."""
+    for _ in range(TRIES):
+        with callers(kind, url) as process:
+            carried = process.carry(calls, STEP_S)
+        print(f"  {kind:6} {calls:4} calls: {carried}")
+        due = 50 * STEP_S * calls
+        if carried.p99 < IN_TIME_MS and min(carried.sent, carried.heard) > 0.95 * due:
+            return True
+    return False
+
+
+def test_calls_beside_a_task_for_each(agent: str) -> None:
+    print("\nphone_call, and a task per call on the websockets client, both on uvloop, doing the same work")
+    theirs = most_calls("tasks", f"{agent}/talks", 70)
+    ours = most_calls("full", f"{agent}/talks", FULL_CALLS)
+    print(f"  {ours} calls in time against {theirs}: {ours / theirs:.1f} times (must reach: {TIMES_A_TASK_EACH})")
+    assert ours >= TIMES_A_TASK_EACH * theirs
+
+
+def test_memory_of_an_idle_call(agent: str) -> None:
+    few, more = 10, 200
+    with callers("full", f"{agent}/greets") as process:
+        before = greeted(process, few)
+        after = greeted(process, few + more)
+    cost = (after.rss - before.rss) / more / 1024
+    print(f"\nan idle call that was greeted takes {cost:.0f} KB (must reach: {IDLE_KB} KB)")
+    assert cost <= IDLE_KB
+
+
+def greeted(process: Callers, calls: int) -> Carried:
+    """Hold calls, and wait until all have heard their greeting."""
+    while (carried := process.carry(calls, 1)).heard:
+        pass
+    return carried
+
+
+def test_conversations_with_the_embedded_agent() -> None:
+    with EmbeddedAgent.start() as agent:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(agent.services["agent"]["pid"], {cores()[1]})
+        process = psutil.Process(agent.services["agent"]["pid"])
+        with callers("talk", agent.url) as talking:
+            talking.carry(AGENT_CALLS, 5)
+            agent.reset_truth()
+            worked = sum(process.cpu_times()[:2])
+            parts = [talking.carry(AGENT_CALLS, SOAK_S / 10 - 1) for _ in range(10)]
+            worked = sum(process.cpu_times()[:2]) - worked
+            turns, _ = calls_truth(agent.url)
+    found = (added_ms(turn, DEFAULT_ENDPOINTING_NS) for turn in turns)
+    added = sorted(value for value in found if value is not None)
+    print(f"\n{AGENT_CALLS} conversations with the embedded agent for {SOAK_S:g} s, {len(added)} answers")
+    print(
+        f"  the agent adds p50 {at(added, 0.5):.2f} p95 {at(added, 0.95):.2f} max {added[-1]:.1f} ms to what its model"
+        f" says (must reach: p95 <= {AGENT_ADDS_MS:g} ms), {worked / SOAK_S:.0%} of a core"
+    )
+    grown = growth_mb([part.rss for part in parts])
+    print(f"  callers: {parts[-1]}; {parts[-1].rss / 2**20:.0f} MB, grown by {grown:+.1f} MB (must: not grow)")
+    assert len(added) > SOAK_S * AGENT_CALLS / 12
+    assert at(added, 0.95) <= AGENT_ADDS_MS
+    assert grown < GROWTH_MB
+
+
+def growth_mb(rss: Sequence[int]) -> float:
+    """From the middle of the first half to the middle of the second."""
+    half = len(rss) // 2
+    return (median(rss[half:]) - median(rss[:half])) / 2**20
