@@ -1,11 +1,12 @@
 """Calls on one core: how many are sent in time, beside a task per call, and what they cost in memory.
 
 Callers of each kind have a process and a core of their own, the agent has the other core. A light agent answers each
-frame with 20 ms of speech, so that every call is in the middle of an answer all the time: the worst that answers can be,
-after the speech detector, which only listens for their beginning, has done its work. Send lateness is what the pacer
-tells: a frame counts as sent when all frames that were due with it have been handed to the network.
+frame with 20 ms of speech, so that every call is in the middle of an answer all the time; the speech detector, which
+only listens for an answer's beginning, has done its work before. Send lateness is what the pacer tells: a frame counts
+as sent when all frames that were due with it have been handed to the network. A core that others use as well shows in
+what they took; processor time per frame still says something then.
 
-Must reach: see the constants. `SOAK` sets the seconds of the conversation with the embedded agent.
+Must reach: see the constants. `SOAK=600` makes the conversations with the embedded agent last ten minutes.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from pathlib import Path
 from statistics import median
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import psutil
 import pytest
 
-from benchmarks.measure_calls import added_ms, at
 from pytest_rtmedload.embedded.calls.settings import DEFAULT_ENDPOINTING_NS
 from pytest_rtmedload.embedded.calls.truth import calls_truth
 from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pytest_rtmedload.embedded.calls.truth import Turn
 
 SERVERS = Path(__file__).parent / "servers"
 IN_TIME_MS = 5.0
@@ -53,6 +56,7 @@ class Carried(NamedTuple):
     max: float
     cpu: float
     frame_us: float
+    waited: float
     sent: int
     heard: int
     rss: int
@@ -60,7 +64,7 @@ class Carried(NamedTuple):
 
     def __str__(self) -> str:
         late = f"lateness p50 {self.p50:7.2f} p99 {self.p99:7.2f} max {self.max:7.1f} ms"
-        return f"{late}, {self.cpu:4.0%} of a core, {self.frame_us:5.1f} us a frame"
+        return f"{late}, {self.cpu:4.0%} of a core, {self.frame_us:5.1f} us a frame, {self.waited:.0%} taken by others"
 
 
 class Callers:
@@ -181,18 +185,24 @@ def test_conversations_with_the_embedded_agent() -> None:
             parts = [talking.carry(AGENT_CALLS, SOAK_S / 10 - 1) for _ in range(10)]
             worked = sum(process.cpu_times()[:2]) - worked
             turns, _ = calls_truth(agent.url)
-    found = (added_ms(turn, DEFAULT_ENDPOINTING_NS) for turn in turns)
-    added = sorted(value for value in found if value is not None)
+    added = [added_ms(turn) for turn in turns if turn.first_audio_ns and turn.speech_end_ns]
+    p50, p95, worst = np.quantile(added, (0.5, 0.95, 1))
     print(f"\n{AGENT_CALLS} conversations with the embedded agent for {SOAK_S:g} s, {len(added)} answers")
     print(
-        f"  the agent adds p50 {at(added, 0.5):.2f} p95 {at(added, 0.95):.2f} max {added[-1]:.1f} ms to what its model"
+        f"  the agent adds p50 {p50:.2f} p95 {p95:.2f} max {worst:.1f} ms to what its model"
         f" says (must reach: p95 <= {AGENT_ADDS_MS:g} ms), {worked / SOAK_S:.0%} of a core"
     )
     grown = growth_mb([part.rss for part in parts])
     print(f"  callers: {parts[-1]}; {parts[-1].rss / 2**20:.0f} MB, grown by {grown:+.1f} MB (must: not grow)")
     assert len(added) > SOAK_S * AGENT_CALLS / 12
-    assert at(added, 0.95) <= AGENT_ADDS_MS
+    assert p95 <= AGENT_ADDS_MS
     assert grown < GROWTH_MB
+
+
+def added_ms(turn: Turn) -> float:
+    """How much later an answer began than the model of the agent says."""
+    late = (turn.first_audio_ns or 0) - (turn.speech_end_ns or 0) - DEFAULT_ENDPOINTING_NS - sum(turn.drawn_ns.values())
+    return late / 1e6
 
 
 def growth_mb(rss: Sequence[int]) -> float:

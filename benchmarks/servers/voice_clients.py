@@ -1,10 +1,11 @@
 """Callers of one kind in a process and on a core of their own, sending 50 frames a second each.
 
-Arguments: kind, event loop, core, URL. Each line of standard input is a number of calls, reached by adding to those that are held,
-and seconds to measure, after one second to settle; each line of standard output is a JSON object, see `Carried`.
+Arguments: kind, event loop, core, URL. Each line of standard input is a number of calls, reached by adding to those
+that are held, and seconds to measure, after one second to settle; each line of standard output is a JSON object, see
+`Carried`.
 """
 
-# ruff: noqa: PLC0415 - a process imports the client it runs and no other
+# ruff: noqa: ARG002, PLC0415 - callbacks take what they are given; a process imports the client it runs and no other
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
-from math import inf
+from math import inf, nan
+from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +60,8 @@ class Carried(NamedTuple):
     """Processor time of this process, share of one core."""
     frame_us: float
     """Processor time per frame sent, with what was heard meanwhile: says something on a busy machine, too."""
+    waited: float
+    """Share of the time in which this process could have run and something else had its core; nan: not known."""
     sent: int
     """Frames."""
     heard: int
@@ -215,20 +219,38 @@ async def hold(load: Load, call: Callable[[Load, int], Awaitable[object]], held:
         held += await asyncio.gather(*(call(load, len(held) + index) for index in range(more)))
 
 
+class State(NamedTuple):
+    """What grows while calls are held; nanoseconds and messages."""
+
+    time: int
+    worked: int
+    waited: float
+    heard: int
+
+
+def waited_ns() -> float:
+    """How long this process was ready to run and had no core so far; nan where the kernel does not tell."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1])
+    except OSError:
+        return nan
+
+
 async def measure(load: Load, seconds: float) -> Carried:
     """Let the calls go on and watch."""
     gc.collect()
     gc.freeze()  # as a shard does before its start line
     await asyncio.sleep(SETTLING_S)
     load.frames.clear()
-    heard, begun, worked = load.heard, perf_counter_ns(), time.process_time()
+    before = State(perf_counter_ns(), time.process_time_ns(), waited_ns(), load.heard)
     await asyncio.sleep(seconds)
-    worked, heard, took = time.process_time() - worked, load.heard - heard, perf_counter_ns() - begun
+    after = State(perf_counter_ns(), time.process_time_ns(), waited_ns(), load.heard)
+    took, worked, waited, heard = (now - then for now, then in zip(after, before, strict=True))
     late = [(sent - due) / 1e6 for due, sent, count in load.frames for _ in range(count)] or [inf]
     p50, p99, worst = np.quantile(late, (0.5, 0.99, 1)).tolist()
     rss = psutil.Process().memory_info().rss
-    cpu, frame_us = worked / took * 1e9, worked / len(late) * 1e6
-    return Carried(p50, p99, worst, cpu, frame_us, len(late), heard, rss, load.errors)
+    shares, frame_us = (worked / took, waited / took), worked / len(late) / 1e3
+    return Carried(p50, p99, worst, shares[0], frame_us, shares[1], len(late), int(heard), rss, load.errors)
 
 
 async def obey(kind: str, url: str) -> None:

@@ -25,7 +25,7 @@ from pytest_rtmedload.embedded.services import SERVICES, Service
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
-NEEDED = ("uvicorn", "httptools", "uvloop", "hiredis", "orjson")
+NEEDED = ("uvicorn", "httptools", "uvloop", "hiredis", "orjson", "websockets")
 START_S = 20.0
 """How long a service may take until it is ready; half a second is usual."""
 GRACE_S = 8.0

@@ -122,7 +122,7 @@ class Call:
                 self._add(self._old, audio, rate, duration, at_ns)
                 return
             self._old_ended(self._playback.end_ns)
-        if self.turn.over and self.turn.kind is not Kind.UNASKED:
+        if self.turn.over:
             self._begin(Turn(Kind.UNASKED))
         self._add(self.turn, audio, rate, duration, at_ns)
 
@@ -156,7 +156,7 @@ class Call:
         """Whether audio of the agent sounds, or is arriving."""
         if self._old is not None:
             return True
-        return self.turn.first_byte_ns > 0 and at_ns < self._stopped_at()
+        return self.turn.first_byte_ns > 0 and not self.turn.over and at_ns < self._stopped_at()
 
     @property
     def deadline_ns(self) -> int | None:
@@ -204,8 +204,12 @@ class Call:
             self.findings.append(Sample(metric, turn.speech_end_ns, max(at_ns, turn.speech_end_ns), outcome, reason))
         self._unmeasured(at_ns, outcome, reason)
 
-    def lost(self, at_ns: int, reason: str, *, unexpected: bool) -> None:
-        """There is no connection any more; when that is unexpected, it is a failed sample, whoever waits."""
+    def lost(self, at_ns: int, reason: str, *, unexpected: bool) -> bool:
+        """There is no connection any more; when that is unexpected, it is a failed sample, whoever waits.
+
+        Returns:
+            Whether there is a failed sample.
+        """
         self.tick(at_ns)
         if not unexpected and self.delivered:
             self._heard_out(self.asked)
@@ -213,6 +217,7 @@ class Call:
         self.give_up(at_ns, Outcome.FAILED, reason)
         if unexpected and len(self.findings) == known:
             self.findings.append(Sample(LOOP, at_ns, at_ns, Outcome.FAILED, reason))
+        return len(self.findings) > known
 
     def hang_up(self, at_ns: int) -> None:
         """The caller ends the call."""

@@ -300,8 +300,7 @@ class VoiceCall:
         now = perf_counter_ns()
         self._pacer.leave(self)
         self._ended = reason
-        self._ending_counted = unexpected
-        self._call.lost(now, reason, unexpected=unexpected)
+        self._ending_counted = self._call.lost(now, reason, unexpected=unexpected)
         self._advanced(now)
         self._waits.end()
 

@@ -19,7 +19,10 @@ VOICE = _REPLY.pcm[2 * _REPLY.voiced[0] : 2 * _REPLY.voiced[1]]
 _LINE = clip("hello")
 LEAD_MS, VOICED_MS = 20, 100
 SHORT = Clip(
-    "short", "Hello.", bytes(32 * LEAD_MS) + _LINE.pcm[2 * _LINE.voiced[0] :][: 32 * VOICED_MS], (LEAD_MS * 16, (LEAD_MS + VOICED_MS) * 16)
+    "short",
+    "Hello.",
+    bytes(32 * LEAD_MS) + _LINE.pcm[2 * _LINE.voiced[0] :][: 32 * VOICED_MS],
+    (LEAD_MS * 16, (LEAD_MS + VOICED_MS) * 16),
 )
 """An utterance that ends with its last voiced sample."""
 
@@ -52,7 +55,9 @@ class Talker(CountingRows):
         def headers_for(origin: str) -> Mapping[str, str]:
             return {}
 
-        return Connecting(lambda: f"ws://127.0.0.1:{self.port}", headers_for, lambda text: text.replace("s3cret", "***"), 5.0)
+        return Connecting(
+            lambda: f"ws://127.0.0.1:{self.port}", headers_for, lambda text: text.replace("s3cret", "***"), 5.0
+        )
 
     def of_voice(self) -> list[tuple[str, str]]:
         """What was recorded of the call itself."""
@@ -60,9 +65,9 @@ class Talker(CountingRows):
 
 
 def left_over(before: set[asyncio.Task[object]]) -> list[object]:
-    """Tasks that were not there before, and timers that still run."""
-    loop = asyncio.get_running_loop()
-    timers = [timer for timer in getattr(loop, "_scheduled", ()) if not timer.cancelled()]
+    """Tasks that were not there before, and timers that still run; picows ends a broken connection with one."""
+    scheduled = getattr(asyncio.get_running_loop(), "_scheduled", ())
+    timers = [timer for timer in scheduled if not timer.cancelled() and "WSTransport" not in repr(timer)]
     return [*timers, *(asyncio.all_tasks() - before - {asyncio.current_task()})]
 
 
@@ -88,10 +93,11 @@ async def sound(peer: Peer) -> bytes | None:
             return base64.b64decode(fields["audioData"]["data"])
 
 
-async def hears_out(peer: Peer) -> None:
-    """Until the caller has said something, and is silent again."""
+async def hears_out(peer: Peer) -> bool:
+    """Until the caller has said something, and is silent again; False: he has hung up."""
     spoken = False
     while (pcm := await sound(peer)) is not None:
         if spoken and not any(pcm):
-            return
+            return True
         spoken = spoken or any(pcm)
+    return False

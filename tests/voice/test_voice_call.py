@@ -331,7 +331,9 @@ def test_to_hang_up_leaves_no_sample_out(greeted: Scene, hang_up: int, sample: o
 
 def test_a_stop_message_without_an_interruption_takes_back_what_has_not_sounded(greeted: Scene) -> None:
     """Half a second of silence was queued before the speech: the answer is what comes in its place."""
-    greeted.say(1_000).to(5_300).hear(silent(500)).hear(voice(300)).to(5_400).stop().to(5_900).hear(voice(300)).to(9_000)
+    greeted.say(1_000).to(5_300).hear(silent(500)).hear(voice(300)).to(5_400).stop().to(5_900).hear(voice(300)).to(
+        9_000
+    )
     assert greeted.samples(LOOP) == [about(900)]
 
 
@@ -342,7 +344,11 @@ STATES = {
     "greeting": lambda scene: scene.to(1_200).hear(voice(500)).to(1_400),
     "greeted": lambda scene: scene.to(1_200).hear(voice(500)).to(4_000),
     "uttering": lambda scene: scene.to(4_000).call.utter(LINE, 4_000 * MS),
-    "speaking": lambda scene: (scene.call.utter(LINE, 4_000 * MS), scene.call.speech_began(4_100 * MS), scene.to(4_500)),
+    "speaking": lambda scene: (
+        scene.call.utter(LINE, 4_000 * MS),
+        scene.call.speech_began(4_100 * MS),
+        scene.to(4_500),
+    ),
     "waiting for the answer": lambda scene: scene.to(4_000).say(1_000).to(5_200),
     "answer queued": lambda scene: scene.say(1_000).hear(silent(500)).hear(voice(400)).to(scene.at + 100),
     "answering": lambda scene: scene.say(1_000).hear(voice(500)).to(scene.at + 100),
@@ -449,7 +455,10 @@ def test_whatever_happens_each_utterance_has_one_answer_at_most(steps: list[tupl
     samples = [found for found in scene.found if isinstance(found, Sample)]
     assert all(sample.end_ns >= sample.start_ns > 0 for sample in samples)
     assert all(sample.reason for sample in samples if sample.outcome is not Outcome.OK)
-    ok = {metric: [s for s in samples if s.metric == metric and s.outcome is Outcome.OK] for metric in (LOOP, BARGE_IN, GREETING)}
+    ok = {
+        metric: [s for s in samples if s.metric == metric and s.outcome is Outcome.OK]
+        for metric in (LOOP, BARGE_IN, GREETING)
+    }
     assert {sample.start_ns for sample in ok[LOOP]} <= set(spoken)
     assert all(sample.end_ns > sample.start_ns for sample in ok[BARGE_IN])
     for metric in (LOOP, FIRST_BYTE, RESPONSE):

@@ -34,14 +34,13 @@ def ends(peer: Peer, how: object) -> None:
         peer.send(goodbye(how, "no s3cret") if isinstance(how, int) else goodbye(None))
 
 
-def answering(*data: bytes, after: float = 0.0) -> Script:
+def answering(*data: bytes) -> Script:
     """Sends this after each utterance."""
 
     async def script(peer: Peer) -> None:
-        while True:
-            await hears_out(peer)
-            await asyncio.sleep(after)
+        while await hears_out(peer):
             peer.send(b"".join(data))
+        peer.send(goodbye(1000))
 
     return script
 
@@ -140,7 +139,9 @@ async def test_the_caller_sends_all_of_his_speech_and_goes_on_with_silence(calli
     assert len(heard) - loud[-1] >= 5
 
 
-async def test_speech_is_timed_by_its_samples(talker: Talker, calling: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_speech_is_timed_by_its_samples(
+    talker: Talker, calling: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A frame sent at s carries the sound of [s - 20 ms, s]: the utterance ends when its last frame is sent."""
     began: list[int] = []
     ended: list[int] = []
@@ -152,7 +153,9 @@ async def test_speech_is_timed_by_its_samples(talker: Talker, calling: Calling, 
         inner = call._call.speech_ended
         monkeypatch.setattr(call._call, "speech_ended", lambda at: (ended.append(at), inner(at)))
         due = call.frame_due
-        monkeypatch.setattr(call, "frame_due", lambda now, stamp: (sent.append(now) if call._speaking else None, due(now, stamp)))
+        monkeypatch.setattr(
+            call, "frame_due", lambda now, stamp: (sent.append(now) if call._speaking else None, due(now, stamp))
+        )
         await call.say(SHORT)
     assert len(sent) == (LEAD_MS + VOICED_MS) // 20
     assert began == [sent[1] - 20_000_000]
@@ -590,7 +593,9 @@ async def test_to_speak_while_speaking(talker: Talker, calling: Calling) -> None
 
 
 @pytest.mark.parametrize("method", ["say", "interrupt"])
-async def test_an_unknown_utterance_is_told_before_anything_is_sent(talker: Talker, calling: Calling, method: str) -> None:
+async def test_an_unknown_utterance_is_told_before_anything_is_sent(
+    talker: Talker, calling: Calling, method: str
+) -> None:
     heard: list[bytes] = []
 
     async def script(peer: Peer) -> None:

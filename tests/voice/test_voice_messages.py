@@ -111,10 +111,17 @@ def test_a_phone_plays_and_obeys_only_what_acs_knows() -> None:
     ("message", "understood"),
     [
         ({"sender": "User", "message": "it hurts"}, ("it hurts", None)),
-        ({"type": "event", "payload": {"sender": "User", "message": "it hurts"}, "session_context": {}}, ("it hurts", None)),
+        (
+            {"type": "event", "payload": {"sender": "User", "message": "it hurts"}, "session_context": {}},
+            ("it hurts", None),
+        ),
         ({"type": "status", "sender": "User", "payload": {"message": "it hurts"}}, ("it hurts", None)),
         (
-            {"type": "event", "sender": "User", "payload": {"type": "user", "message": "a", "content": "a", "status": "completed"}},
+            {
+                "type": "event",
+                "sender": "User",
+                "payload": {"type": "user", "message": "a", "content": "a", "status": "completed"},
+            },
             ("a", None),
         ),
         ({"type": "event", "payload": {"type": "user", "content": "a", "endpointing_ms": 210}}, ("a", 210.0)),
@@ -132,7 +139,11 @@ def test_what_the_agent_understood(message: dict[str, Any], understood: tuple[st
     [
         ({"type": "assistant", "content": "Hello."}, "Hello.", True),
         ({"type": "assistant_streaming", "content": "Hello."}, "Hello.", False),
-        ({"type": "assistant_streaming", "sender": "Nurse", "payload": {"content": "Hi.", "streaming": True}}, "Hi.", False),
+        (
+            {"type": "assistant_streaming", "sender": "Nurse", "payload": {"content": "Hi.", "streaming": True}},
+            "Hi.",
+            False,
+        ),
         ({"type": "assistant_final", "content": "Hello.", "speaker": "assistant"}, "Hello.", True),
         ({"type": "assistant", "payload": {"content": "Hello.", "message": "Hello."}}, "Hello.", True),
         ({"type": "event", "sender": "Nurse", "payload": {"type": "assistant", "content": "Hello."}}, "Hello.", True),
@@ -183,10 +194,16 @@ def test_what_is_of_no_interest_to_a_caller(message: dict[str, Any]) -> None:
         ('{"type": "audio_data", "data": "ä"}', "audio that is not base64"),
         ('{"type": "audio_data", "data": "AAAA"}', "audio that ends in the middle of a sample"),
         *(
-            (json.dumps({"type": "audio_data", "data": "AAA=", "sample_rate": rate}), "audio with an impossible sample rate")
+            (
+                json.dumps({"type": "audio_data", "data": "AAA=", "sample_rate": rate}),
+                "audio with an impossible sample rate",
+            )
             for rate in (0, -16_000, 1, True, 10**12, "16000", 16_000.5)
         ),
-        (json.dumps({"type": "assistant", "content": "a" * (MOST_TEXT + 1)}), f"a text of more than {MOST_TEXT} characters"),
+        (
+            json.dumps({"type": "assistant", "content": "a" * (MOST_TEXT + 1)}),
+            f"a text of more than {MOST_TEXT} characters",
+        ),
     ],
 )
 def test_garbage_is_told_with_a_reason(message: str | bytes, reason: str) -> None:
@@ -195,7 +212,9 @@ def test_garbage_is_told_with_a_reason(message: str | bytes, reason: str) -> Non
 
 def test_ten_megabytes_are_taken_or_refused_but_never_raise() -> None:
     megabytes = bytes(7_500_000)
-    assert read(json.dumps({"kind": "AudioData", "audioData": {"data": b64(megabytes)}})) == Audio(megabytes, None, more=False)
+    assert read(json.dumps({"kind": "AudioData", "audioData": {"data": b64(megabytes)}})) == Audio(
+        megabytes, None, more=False
+    )
     assert read("x" * 10_000_000) == Garbage("a message that is not JSON")
 
 

@@ -80,7 +80,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(
-            cast("asyncio.AbstractEventLoop", self.loop), lambda *report: self.reports.append(report), lambda: self.loop.now
+            cast("asyncio.AbstractEventLoop", self.loop),
+            lambda *report: self.reports.append(report),
+            lambda: self.loop.now,
         )
 
     def speaker(self, then: Callable[[], None] = lambda: None) -> Speaker:

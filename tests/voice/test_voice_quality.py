@@ -46,7 +46,9 @@ def test_nothing_delivered_is_no_division_by_zero() -> None:
     assert Delivery().ratio == 1
 
 
-@pytest.mark.parametrize(("r", "mos"), [(-5, 1.0), (0, 1.0), (50, 2.575), (70, 3.597), (90, 4.339), (100, 4.5), (120, 4.5)])
+@pytest.mark.parametrize(
+    ("r", "mos"), [(-5, 1.0), (0, 1.0), (50, 2.575), (70, 3.597), (90, 4.339), (100, 4.5), (120, 4.5)]
+)
 def test_opinions_are_those_of_g_107(r: float, mos: float) -> None:
     assert opinion(r) == pytest.approx(mos, abs=0.005)
 

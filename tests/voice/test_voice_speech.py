@@ -35,7 +35,9 @@ def test_a_phone_sends_the_clip_whole() -> None:
 
 def test_a_browser_sends_the_samples_and_nothing_else() -> None:
     speech = BrowserSpeech()
-    assert b"".join(speech.message(frame, STAMP) for frame in speech.frames(clip("hello"))).startswith(clip("hello").pcm)
+    assert b"".join(speech.message(frame, STAMP) for frame in speech.frames(clip("hello"))).startswith(
+        clip("hello").pcm
+    )
 
 
 def test_silence_is_20_ms_of_it() -> None:
