@@ -8,13 +8,16 @@ READY := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
 
-.PHONY: load test check bench lock clean help
+PEERS ?= .venv-peers
+
+.PHONY: load test check bench bench-peers lock clean help
 
 help:
 	@echo "make load    load-test the embedded agent: pytest -m load --suite quick"
 	@echo "make test    the project's own tests"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the tool's own speed, ratios in one run"
+	@echo "make bench-peers  the same work by this plugin, Locust, httpx2 and, where installed, k6 and wrk"
 	@echo "make lock    renew requirements.lock (needs uv)"
 
 load: $(READY)
@@ -32,11 +35,14 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pytest benchmarks -p no:cacheprovider --benchmark-disable-gc --benchmark-columns=median,iqr,rounds -s $(ARGS)
 
+bench-peers: $(READY) $(PEERS)/.ready
+	$(BIN)/python -m benchmarks.peers.compare --python $(PEERS)/bin/python $(ARGS)
+
 lock:
 	uv export --quiet --no-emit-project --all-extras --all-groups --no-annotate --no-header -o requirements.lock
 
 clean:
-	rm -rf $(VENV) results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(READY): pyproject.toml requirements.lock
 ifdef UV
@@ -48,5 +54,15 @@ else
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+ifdef UV
+	uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(PEERS)
+	uv pip install --quiet --python $(PEERS)/bin/python -r $<
+else
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 endif
 	@touch $@

@@ -3,8 +3,8 @@
 Callers of each kind have a process and a core of their own, the agent has the other core. A light agent answers each
 frame with 20 ms of speech, so that every call is in the middle of an answer all the time; the speech detector, which
 only listens for an answer's beginning, has done its work before. Send lateness is what the pacer tells: a frame counts
-as sent when all frames that were due with it have been handed to the network. A core that others use as well shows in
-what they took; processor time per frame still says something then.
+as sent when all frames that were due with it have been handed to the network. What others took of the callers' core is
+told, and what was measured meanwhile is measured again, a few times; processor time per frame still says something.
 
 Must reach: see the constants. `SOAK=600` makes the conversations with the embedded agent last ten minutes.
 """
@@ -46,6 +46,10 @@ GROWTH_MB = 4.0
 ROUNDS, ROUND_S = 3, 6
 STEP, STEP_S, TRIES = 1.15, 3, 2
 """The search for the most calls goes on by this factor until so many tries have failed."""
+DISTURBED = 0.03
+"""Share of a core that others may take."""
+PATIENCE = 3
+"""Measurements are repeated up to this number of times for disturbed ones."""
 
 
 class Carried(NamedTuple):
@@ -61,6 +65,10 @@ class Carried(NamedTuple):
     heard: int
     rss: int
     errors: int
+
+    @property
+    def disturbed(self) -> bool:
+        return self.waited > DISTURBED
 
     def __str__(self) -> str:
         late = f"lateness p50 {self.p50:7.2f} p99 {self.p99:7.2f} max {self.max:7.1f} ms"
@@ -116,14 +124,16 @@ def agent() -> Iterator[str]:
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize(("kind", "calls"), [("full", FULL_CALLS), ("transport", TRANSPORT_CALLS)])
 def test_calls_in_time(agent: str, kind: str, calls: int, loop: str) -> None:
-    rounds = []
+    rounds: list[Carried] = []
     print(f"\n{calls} calls, {kind}, on {loop} (must reach on uvloop: p99 < {IN_TIME_MS:g} ms)")
-    for _ in range(ROUNDS):
+    while sum(not carried.disturbed for carried in rounds) < ROUNDS and len(rounds) < PATIENCE * ROUNDS:
         with callers(kind, f"{agent}/talks", loop) as process:
             rounds.append(process.carry(calls, ROUND_S))
         print(f"  {rounds[-1]}, {rounds[-1].sent} frames sent, {rounds[-1].heard} heard")
-    if loop == "uvloop":
-        assert median(carried.p99 for carried in rounds) < IN_TIME_MS
+    undisturbed = [carried.p99 for carried in rounds if not carried.disturbed]
+    if not undisturbed:
+        pytest.skip("others used the callers' core in every round: nothing can be said about lateness")
+    assert loop != "uvloop" or median(undisturbed) < IN_TIME_MS
 
 
 def most_calls(kind: str, url: str, first: int) -> int:
@@ -138,13 +148,17 @@ def most_calls(kind: str, url: str, first: int) -> int:
 
 def carries(kind: str, url: str, calls: int) -> bool:
     """Whether one of some tries is in time, and the agent kept up."""
-    for _ in range(TRIES):
+    failed = 0
+    for _ in range(PATIENCE * TRIES):
         with callers(kind, url) as process:
             carried = process.carry(calls, STEP_S)
         print(f"  {kind:6} {calls:4} calls: {carried}")
         due = 50 * STEP_S * calls
         if carried.p99 < IN_TIME_MS and min(carried.sent, carried.heard) > 0.95 * due:
             return True
+        failed += not carried.disturbed
+        if failed == TRIES:
+            break
     return False
 
 

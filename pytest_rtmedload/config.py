@@ -18,6 +18,7 @@ from pytest_rtmedload.dialects import DEFAULT_DIALECT, dialect_named
 from pytest_rtmedload.options import BY_NAME, GROUP_OPTIONS, SIZES, Option
 from pytest_rtmedload.report.secrets import redact
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.services.endpoints import NamedServices
 from pytest_rtmedload.suites import DEFAULT_SUITE, Suite, suite_named
 from pytest_rtmedload.targets import parse_target
 from pytest_rtmedload.workload.durations import per_second, seconds, some_seconds
@@ -79,6 +80,8 @@ class LoadConfig:
     """`TEST_DURATION`: replaces the suite's duration."""
     users_cap: int | None
     """`MAX_USERS`: caps users of markers and suites."""
+    services: NamedServices = field(default_factory=NamedServices)
+    """The backend services that were named, with their keys."""
 
     @property
     def directory(self) -> Path:
@@ -93,7 +96,7 @@ class LoadConfig:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must not appear in any log or report."""
-        return tuple(value for value in self.headers.values() if value)
+        return (*(value for value in self.headers.values() if value), *self.services.secrets)
 
     def redact(self, text: str) -> str:
         """The text with secrets replaced."""
@@ -276,6 +279,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         embedded=tuple(strongest("embedded", ())),
         duration_cap=_from_variable(environment, "TEST_DURATION", seconds),
         users_cap=_from_variable(environment, "MAX_USERS", _count),
+        services=NamedServices.from_environment(environment),
     )
 
 

@@ -84,7 +84,9 @@ OTHERS: Final = (
     Option("allow_calls", "let load tests place calls at a remote agent, which could ring a phone", flag=True),
     Option("call_number", "number that load tests may call at a remote agent, as +15550100000", "NUMBER"),
     Option("target", "override a target, as METRIC:p95=150 or errors=0.01", "TARGET", many=True),
-    Option("greeting", "seconds a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"),
+    Option(
+        "greeting", "seconds a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"
+    ),
     Option("record_calls", "write down the first N calls of each test as WAV files and pictures", "N"),
     Option("report_dir", "folder for results (default: results)", "DIR"),
     Option("seed", "seed of all random numbers (default: a new one, shown in the report)", "N"),

@@ -309,6 +309,15 @@ def agent(_rtmedload_agent: object) -> object:
     return _rtmedload_agent
 
 
+@pytest.fixture(scope="session")
+def service_endpoint(request: pytest.FixtureRequest) -> Callable[[str], object]:
+    """Where a backend service is: `service_endpoint("llm")`, or redis, cosmos, speech. See docs/backend.md.
+
+    The service that was named in the environment, else the embedded one, which starts when it is first asked for.
+    """
+    return lambda name: tests_of(request.config).endpoint(name)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if RUN in session.config.stash:

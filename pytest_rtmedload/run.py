@@ -25,6 +25,7 @@ from pytest_rtmedload.report.live import LiveLine
 from pytest_rtmedload.report.terminal import write_summary
 from pytest_rtmedload.results.model import RunResult, Verdict
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.services.finding import NotNamed, find
 from pytest_rtmedload.shards.conversation import Judged, LoadTest, Refused, own_version
 from pytest_rtmedload.shards.coordinator import Coordinator
 from pytest_rtmedload.shards.link import InProcessLink
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.services.endpoints import Endpoint
     from pytest_rtmedload.shards.link import Link
     from pytest_rtmedload.workload.spec import LoadSpec
 
@@ -90,6 +92,16 @@ class Tests:
         Without one the test errs, later ones are skipped.
         """
         return self._found(name)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """A backend service: the one that was named, else the embedded one; a test of neither is skipped."""
+        try:
+            return find(name, self._options, self.service)
+        except NotNamed as reason:
+            skipped = str(reason)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(skipped)
 
     def _found(self, service: str | None) -> dict[str, Any]:
         refused: Refused | None = None

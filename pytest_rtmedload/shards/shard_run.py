@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload import clients
+from pytest_rtmedload import clients, voice
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Health, Phase
@@ -128,6 +128,7 @@ class ShardRun:
         if self._users.ended_by is not None:
             return
         clients.warm_up()
+        voice.warm_up()
         warm_up()
         gc.collect()
         gc.freeze()  # what pytest and the imports left behind need not be looked at during the test

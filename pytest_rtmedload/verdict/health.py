@@ -1,7 +1,8 @@
 """Whether the load generator, and not the agent, was the bottleneck: then the run is INVALID and says what to do.
 
 INVALID when (a) the event loop was later than the lag limit for more than 5 % of the measured time, or (b) a FAIL
-would not be one if the samples made during such lag had been within their limit, or (c) fewer than 95 % of the starts
+would not be one if the samples made during such lag had been within their limit, or is one of an official client that
+took all the time there was, or (c) fewer than 95 % of the starts
 happened for the generator's own reasons. Each shard must hold (a) and (c) on its own: the mean over all would hide the
 one that was saturated. Arrivals refused at the in-flight limit are the agent's doing. A PASS under
 lag stands otherwise: lag only adds to latency.
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import GeneratorResult, ShardResult, TargetResult, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES
+from pytest_rtmedload.verdict.clients import clients_of, failed_by_their_clients
 from pytest_rtmedload.verdict.latency import holds_without_lag
 from pytest_rtmedload.verdict.wording import number, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_rtmedload.results.plan import ShardPart, Target
     from pytest_rtmedload.results.recording import Health
@@ -37,12 +39,6 @@ LITTLE_ITERATIONS: Final = 20
 """Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
 SATURATED: Final = 0.9
 """Share of a core above which the event loop's thread has no reserve."""
-CLIENTS: Final[dict[str, Callable[[str], bool]]] = {
-    "load.http": lambda metric: " /" in metric,
-    "load.ws": lambda metric: metric.startswith("ws."),
-    "calls": lambda metric: metric.startswith("voice."),
-}
-"""Measured clients, and how their metrics are recognised."""
 _REMEDY: Final = "use fewer users or a lower rate"
 
 
@@ -64,6 +60,7 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
     reasons = [
         *([] if parts else _saturated(health, limit)),
         *_failed_by_lag(measured, judged),
+        *_failed_by_clients(measured, judged),
         *(f"shard {part.name}: {reason}" for part in parts for reason in _saturated(part.health, limit)),
     ]
     lag = health.lag
@@ -94,7 +91,7 @@ def saturation(measured: Measured) -> str | None:
     if share is None or share < SATURATED:
         return None
     busy = percent(share)
-    clients = [name for name, uses in CLIENTS.items() if any(uses(metric) for metric in measured.operations)]
+    clients = [client.name for client in clients_of(measured)]
     return (
         f"the load generator was busy {number(busy)} % of the time ({', '.join([*clients, 'the test body'])}): "
         "the rate is what it could make, not what the agent can take"
@@ -173,6 +170,11 @@ def _failed_by_lag(measured: Measured, judged: Sequence[tuple[str, TargetResult]
         for metric, found in judged
         if found.unit == "ms" and holds_without_lag(found, metric, measured)
     ]
+
+
+def _failed_by_clients(measured: Measured, judged: Sequence[tuple[str, TargetResult]]) -> list[str]:
+    share = _busiest(measured)
+    return [] if share is None or share < SATURATED else failed_by_their_clients(judged, percent(share))
 
 
 def _started_too_few(health: Health) -> list[str]:

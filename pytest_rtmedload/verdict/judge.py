@@ -12,6 +12,7 @@ from pytest_rtmedload.results.model import CallTape, ErrorResult, Kind, TestResu
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.verdict.clients import beyond_their_limits
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.health import judge_generator, little_mismatch, saturation
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
@@ -134,7 +135,7 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
     busy = saturation(measured)
     if busy is not None:
         notes.append(busy)
-    return notes + _little(measured)
+    return notes + beyond_their_limits(measured) + _little(measured)
 
 
 def _little(measured: Measured) -> list[str]:

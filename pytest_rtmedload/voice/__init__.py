@@ -3,3 +3,10 @@
 The rule: what is measured is what a person on the phone would notice. The parts that decide are pure (`call`,
 `playback`, `onset`, `quality`, `messages`): they are told what happened when, and know no clock, socket or event loop.
 """
+
+from __future__ import annotations
+
+
+def warm_up() -> None:
+    """Import what calls need, some 150 ms once per process: in a running test that would be lag."""
+    from pytest_rtmedload.voice import placed  # noqa: F401, PLC0415 - that is the point

@@ -15,7 +15,7 @@ from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.voice.onset import OnsetDetector
 from pytest_rtmedload.voice.playback import Playback
 from pytest_rtmedload.voice.quality import word_error_rate, words
-from pytest_rtmedload.voice.turns import Kind, Piece, Turn
+from pytest_rtmedload.voice.turns import Kind, Turn
 
 if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
@@ -240,8 +240,8 @@ class Call:
         gap = at_ns - self._playback.end_ns if turn.first_byte_ns else 0
         begin = self._playback.place(at_ns, duration)
         turn.first_byte_ns = turn.first_byte_ns or at_ns
-        turn.end_ns, turn.more = begin + duration, audio.more
-        turn.pieces.append(Piece(begin, audio.pcm, rate))
+        turn.add(begin, begin + duration, audio.pcm, rate)
+        turn.more = audio.more
         turn.delivery.received(at_ns, duration, max(gap, 0))
         if turn is self.turn and not turn.onset_ns:
             self._listen(turn, audio.pcm, rate, begin)
@@ -343,7 +343,7 @@ def _drop(turn: Turn, at_ns: int) -> None:
         if piece.begin_ns + piece.duration_ns <= at_ns:
             heard.append(piece)
         elif piece.begin_ns < at_ns:
-            samples = (at_ns - piece.begin_ns) * piece.rate // 1_000_000_000
-            heard.append(piece._replace(pcm=piece.pcm[: 2 * samples]))
+            piece.cut(at_ns)
+            heard.append(piece)
     turn.pieces[:] = heard
     turn.end_ns = min(turn.end_ns, at_ns)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_rtmedload.voice.quality import Delivery
 
@@ -24,17 +24,29 @@ class Kind(StrEnum):
     """Nobody had said anything, such as `are you still there?`."""
 
 
-class Piece(NamedTuple):
-    """Audio and where it stands on the loudspeaker's clock."""
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Audio without a gap and where it stands on the loudspeaker's clock."""
 
     begin_ns: int
-    pcm: bytes
     rate: int
+    arrived: list[bytes]
+    """As it came: joined only when somebody wants it, since copying costs more than keeping."""
+
+    @property
+    def pcm(self) -> bytes:
+        """16-bit little-endian mono PCM."""
+        return b"".join(self.arrived)
 
     @property
     def duration_ns(self) -> int:
         """How long it sounds."""
-        return len(self.pcm) // 2 * 1_000_000_000 // self.rate
+        return sum(map(len, self.arrived)) // 2 * 1_000_000_000 // self.rate
+
+    def cut(self, at_ns: int) -> None:
+        """Forget what does not sound by then."""
+        samples = (at_ns - self.begin_ns) * self.rate // 1_000_000_000
+        self.arrived = [self.pcm[: 2 * samples]]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +79,15 @@ class Turn:
     whole_text: str = ""
     problem: str | None = None
     """Why there is no valid answer, in one line."""
+
+    def add(self, begin_ns: int, end_ns: int, pcm: bytes, rate: int) -> None:
+        """Audio that sounds then: mostly it goes on where what came before ends, and is kept in one piece with that."""
+        last = self.pieces[-1] if self.pieces else None
+        if last is not None and begin_ns == self.end_ns and rate == last.rate:
+            last.arrived.append(pcm)
+        else:
+            self.pieces.append(Piece(begin_ns, rate, [pcm]))
+        self.end_ns = end_ns
 
     @property
     def text(self) -> str:

@@ -305,10 +305,14 @@ class FanOut:
         user, start, measured = running.user, time.perf_counter_ns(), False
         running.started_ns = start
         user.thought_ns = 0
+        if running.due_ns:
+            user.late_ns = start - running.due_ns
         try:
             async with contextlib.AsyncExitStack() as stack:
                 entered = Entered(stack, known)
                 own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
+                if running.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
+                    running.due_ns += time.perf_counter_ns() - start
                 await self._measured(running, arguments | own)
                 measured, running.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
         except asyncio.CancelledError:
@@ -369,15 +373,20 @@ class FanOut:
     def _failed(self, user: VirtualUser, error: BaseException) -> Outcome:
         counted = getattr(error, "counted", False)
         if not counted:
-            self._recorder.error(describe(error), excerpt(error))
+            self._note(describe(error), error)
         if getattr(error, "censored", False) or isinstance(error, TimeoutError):
             return Outcome.CENSORED  # it, too, would have taken longer than what was waited
         return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
 
     def _user_failed(self, what: str, error: BaseException) -> None:
         message = f"virtual user failed to {what}: {describe(error)}"
-        self.failed_users.append(message)
-        self._recorder.error(message, excerpt(error))
+        self.failed_users.append(self._surroundings.settings.redact(message))
+        self._note(message, error)
+
+    def _note(self, message: str, error: BaseException) -> None:
+        """Count an error; clients of all kinds put keys and URLs into theirs."""
+        redact = self._surroundings.settings.redact
+        self._recorder.error(redact(message), redact(excerpt(error)))
 
 
 def excerpt(error: BaseException) -> str:

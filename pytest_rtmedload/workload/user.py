@@ -198,6 +198,10 @@ class VirtualUser:
         if self._recorder.measuring:
             self._recorder.count(name, by)
 
+    def tally(self, name: str, by: int = 1) -> None:
+        """Add to a counter in every phase, set-up and tear-down included: what was created and removed."""
+        self._recorder.count(name, by)
+
     def check(self, name: str, condition: object) -> bool:
         """A soft assertion: a failed check fails the iteration when it ends. Returns whether it held."""
         if not condition:

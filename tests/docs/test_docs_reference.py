@@ -27,6 +27,7 @@ INTERNAL = {
     *("add", "error", "aclose", "at_end", "begin_iteration", "leave_setup"),
     *("pausing_ns", "thought_ns", "late_ns", "failed_operations", "failed_checks"),
     *("connecting", "pacer", "number", "nodeid", "enter_call", "leave_call", "keeps_call", "call_kept", "call_lost"),
+    "tally",
 }
 """What the package itself needs of a virtual user."""
 

@@ -181,3 +181,26 @@ def test_failing_iteration_fixtures_are_not_the_generators_fault(load_run_of: Lo
     test = only_test(load_run_of)
     assert (test["verdict"], test["generator"]["verdict"]) == ("FAIL", "PASS")
     assert test["generator"]["achieved_ratio"] == 1.0
+
+
+def test_what_an_iterations_fixtures_take_does_not_make_its_samples_late(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import asyncio
+        import pytest
+        from pytest_rtmedload import user_fixture
+
+        @user_fixture(scope="iteration")
+        async def slow():
+            await asyncio.sleep(0.3)
+
+        @pytest.mark.load(rate=20, duration="500ms", p95=5000)
+        async def test_it(load, slow):
+            with load.measure("inside"):
+                await asyncio.sleep(0.01)
+        """
+    )
+    load_run_of("-m", "load", sizes=("--load-ramp=0", "--load-warmup=0")).assert_outcomes(passed=1)
+    metrics = load_run_of.result()["tests"][0]["metrics"]
+    assert metrics["inside"]["p50_ms"] < 150
+    assert metrics["iteration"]["p50_ms"] < 150

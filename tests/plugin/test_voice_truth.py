@@ -1,7 +1,8 @@
 """What a caller hears against what the agent did: the embedded agent's own account of each turn is the known truth.
 
 The agent's times come from its own sample positions and clock; the caller's from its pacer, its playback clock and its
-onset detector. Nothing is shared but the recordings.
+onset detector. Nothing is shared but the recordings. The calls begin 200 ms apart, so that they are not in step, and
+all twenty are up together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def account(agent):
     with urllib.request.urlopen(agent.url + "/_truth/calls") as answer:
         pathlib.Path("truth.json").write_bytes(answer.read())
 
-@pytest.mark.load(users={calls}, iterations=1, metric="voice.loop", p95=5000)
+@pytest.mark.load(rate=5, iterations={calls}, max_in_flight={calls}, metric="voice.loop", p95=5000, timeout=60)
 async def test_calls(load, account, {fixture}):
     await {fixture}.say("chest_pain_1")
     await {fixture}.interrupt("interrupt_1")
@@ -38,7 +39,7 @@ async def test_calls(load, account, {fixture}):
 @pytest.mark.parametrize("fixture", ["phone_call", "browser_call"])
 def test_a_caller_hears_what_the_agent_did(load_run_of: LoadRun, fixture: str) -> None:
     load_run_of.file(test_it=FILE.format(calls=CALLS, fixture=fixture))
-    sizes = ("--load-ramp=0", "--load-warmup=0", "--load-think=0", "--load-duration=40s", "--load-seed=1")
+    sizes = ("--load-ramp=0", "--load-warmup=0", "--load-duration=60s", "--load-seed=1")
     load_run_of("-m", "load", sizes=sizes).assert_outcomes(passed=1)
     metrics = load_run_of.result()["tests"][0]["metrics"]
     turns = json.loads((load_run_of.pytester.path / "truth.json").read_bytes())["turns"]

@@ -37,7 +37,7 @@ async def calling(
     before = asyncio.all_tasks()
 
     def make(
-        port: int, kind: type[BrowserCall] | type[PhoneCall] = BrowserCall, limit: float = 5.0
+        port: int, kind: type[BrowserCall | PhoneCall] = BrowserCall, limit: float = 5.0
     ) -> BrowserCall | PhoneCall:
         talker.port = port
         made.append(kind(talker, limit=limit))

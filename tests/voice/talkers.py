@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from pytest_rtmedload.audio import Clip, clip
 from pytest_rtmedload.clients.connecting import Connecting
 from pytest_rtmedload.dialects import RTMEDAGENT, Dialect
 from pytest_rtmedload.voice.pacer import Pacer
-from tests.clients.websocket.fake_websocket import BINARY, CLOSE, TEXT, CountingRows, Peer, frame
+from tests.clients.websocket.fake_websocket import BINARY, CLOSE, TEXT, CountingRows, Peer, frame, goodbye
+
+Calling = Callable[..., Any]
+Script = Callable[[Peer], Awaitable[None]]
 
 _REPLY = clip("chest_pain_1_reply")
 VOICE = _REPLY.pcm[2 * _REPLY.voiced[0] : 2 * _REPLY.voiced[1]]
@@ -39,7 +43,7 @@ class Talker(CountingRows):
         self.pacer = Pacer(asyncio.get_running_loop(), lambda *told: self.sent.append(told))
         self.number = "+15550100000"
 
-    def value(self, name: str, amount: float, unit: str = "", *, at_ns: int | None = None) -> None:
+    def value(self, name: str, amount: float, unit: str = "", *, at_ns: int | None = None) -> None:  # noqa: ARG002
         self.values[name] = amount
 
     def check(self, name: str, condition: object) -> bool:
@@ -101,3 +105,21 @@ async def hears_out(peer: Peer) -> bool:
             return True
         spoken = spoken or any(pcm)
     return False
+
+
+def answering(*data: bytes) -> Script:
+    """Sends this after each utterance."""
+
+    async def script(peer: Peer) -> None:
+        while await hears_out(peer):
+            peer.send(b"".join(data))
+        peer.send(goodbye(1000))
+
+    return script
+
+
+async def listening(peer: Peer) -> None:
+    """Says nothing."""
+    while await sound(peer) is not None:
+        pass
+    peer.send(goodbye(1000))

@@ -1,98 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pytest_rtmedload.audio import Clip, clip
+from pytest_rtmedload.audio import Clip
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE, Call, Sample, Value
-from pytest_rtmedload.voice.messages import Audio, Said, Understood
+from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE
+from pytest_rtmedload.voice.messages import Said, Understood
 from pytest_rtmedload.voice.turns import Kind
-
-MS = 1_000_000
-EXACT = 20
-"""Milliseconds: how exactly an onset is known."""
-LIMIT = 5_000
-_REPLY = clip("chest_pain_1_reply")
-_VOICE = _REPLY.pcm[2 * _REPLY.voiced[0] : 2 * _REPLY.voiced[1]] * 2
-LINE = Clip("line", "my chest hurts", _VOICE, (0, len(_VOICE) // 2))
-
-
-def voice(milliseconds: int, *, after: int = 0, more: bool = False) -> Audio:
-    """Speech from its first sample on, or from a later one."""
-    return Audio(_VOICE[32 * after : 32 * (after + milliseconds)], None, more)
-
-
-def silent(milliseconds: int) -> Audio:
-    return Audio(bytes(32 * milliseconds), None, more=False)
-
-
-@dataclass
-class Scene:
-    """A call on a clock in milliseconds that ticks when the call asks for it."""
-
-    call: Call = field(default_factory=lambda: Call(16_000, LIMIT * MS))
-    at: int = 1_000
-    found: list[Sample | Value] = field(default_factory=list)
-
-    def to(self, milliseconds: int) -> Scene:
-        """Let time go on until then."""
-        end = milliseconds * MS
-        while (due := self.call.deadline_ns) is not None and due <= end:
-            self.call.tick(due)
-            after = self.call.deadline_ns
-            assert after is None or after > due, "a tick that changes nothing: the timer would ring for ever"
-        self.at = milliseconds
-        self.call.tick(end)
-        return self
-
-    def connect(self) -> Scene:
-        self.call.connected(self.at * MS)
-        return self
-
-    def hear(self, audio: Audio) -> Scene:
-        """The agent sends audio now."""
-        self.call.audio(audio, self.at * MS)
-        return self.to(self.at)
-
-    def hear_live(self, milliseconds: int) -> Scene:
-        """The agent sends speech in real time, frame by frame."""
-        for begin in range(0, milliseconds, 20):
-            self.hear(voice(20, after=begin)).to(self.at + 20)
-        return self
-
-    def say(self, milliseconds: int, lead: int = 0) -> Scene:
-        """The caller speaks from now on, after a silence that belongs to the recording."""
-        self.call.utter(LINE, self.at * MS)
-        self.to(self.at + lead).call.speech_began(self.at * MS)
-        self.to(self.at + milliseconds).call.speech_ended(self.at * MS)
-        return self
-
-    def stop(self) -> Scene:
-        self.call.stop(self.at * MS)
-        return self
-
-    def samples(self, metric: str) -> list[tuple[float, str]]:
-        """What was found of a metric: milliseconds, outcome."""
-        self.found += self.call.findings
-        self.call.findings = []
-        named = [found for found in self.found if isinstance(found, Sample) and found.metric == metric]
-        return [((sample.end_ns - sample.start_ns) / MS, sample.outcome) for sample in named]
-
-    def value(self, name: str) -> list[float]:
-        self.samples("")
-        return [found.amount for found in self.found if isinstance(found, Value) and found.name == name]
-
-    def reasons(self) -> list[str]:
-        self.samples("")
-        return [found.reason for found in self.found if isinstance(found, Sample) and found.outcome is not Outcome.OK]
-
-
-def about(milliseconds: float) -> tuple[object, str]:
-    return pytest.approx(milliseconds, abs=EXACT), Outcome.OK
+from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
 
 
 @pytest.fixture
@@ -138,9 +53,7 @@ def test_silence_long_before_the_answer_does_not_end_it(greeted: Scene) -> None:
 
 
 def test_noise_while_the_caller_speaks_is_no_first_byte(greeted: Scene) -> None:
-    greeted.call.utter(LINE, greeted.at * MS)
-    greeted.call.speech_began(greeted.at * MS)
-    greeted.hear(silent(1_400)).to(5_000).call.speech_ended(5_000 * MS)
+    greeted.begin().hear(silent(1_400)).to(5_000).call.speech_ended(5_000 * MS)
     greeted.hear(voice(400)).to(9_000)
     assert greeted.samples(LOOP) == [about(400)]
     assert greeted.samples(FIRST_BYTE) == []
@@ -157,9 +70,7 @@ def test_what_the_agent_says_unasked_is_nobodys_answer(greeted: Scene) -> None:
 
 
 def test_to_speak_before_the_caller_has_finished_is_a_failure(greeted: Scene) -> None:
-    greeted.call.utter(LINE, 4_000 * MS)
-    greeted.call.speech_began(4_100 * MS)
-    greeted.to(4_600).hear(voice(200)).to(8_000).call.speech_ended(8_000 * MS)
+    greeted.begin(lead=100).to(4_600).hear(voice(200)).to(8_000).call.speech_ended(8_000 * MS)
     greeted.to(8_100).hear(voice(200)).to(12_000)
     assert greeted.samples(LOOP) == [(0, Outcome.FAILED)]
     assert greeted.reasons() == ["the agent spoke before the caller had finished"]
@@ -239,9 +150,7 @@ def answering(greeted: Scene, milliseconds: int) -> Scene:
 
 def test_a_stop_message_ends_the_old_answer_at_once(greeted: Scene) -> None:
     scene = answering(greeted, 5_000).to(6_000)
-    scene.call.utter(LINE, 6_000 * MS)
-    scene.to(6_150).call.speech_began(6_150 * MS)
-    scene.to(6_500).stop().to(7_000).call.speech_ended(7_000 * MS)
+    scene.begin(lead=150).to(6_500).stop().to(7_000).call.speech_ended(7_000 * MS)
     scene.to(7_400).hear(voice(300)).to(10_000)
     assert scene.samples(BARGE_IN) == [(350, Outcome.OK)]
     assert scene.samples(LOOP)[1:] == [about(400)]
@@ -249,9 +158,7 @@ def test_a_stop_message_ends_the_old_answer_at_once(greeted: Scene) -> None:
 
 def test_a_stop_message_after_the_end_does_not_lengthen_it(greeted: Scene) -> None:
     scene = answering(greeted, 1_000).to(6_000)
-    scene.call.utter(LINE, 6_000 * MS)
-    scene.to(6_100).call.speech_began(6_100 * MS)
-    scene.to(6_400).stop().to(9_000)
+    scene.begin(lead=100).to(6_400).stop().to(9_000)
     assert scene.samples(BARGE_IN) == [(200, Outcome.OK)]
 
 
@@ -264,9 +171,7 @@ def test_without_a_stop_message_the_queued_audio_counts_to_its_end(greeted: Scen
 def test_frames_that_just_stop(greeted: Scene) -> None:
     """An agent that sends in real time, and does so for another 400 ms."""
     scene = greeted.say(1_000).to(5_300).hear_live(700)
-    scene.call.utter(LINE, scene.at * MS)
-    scene.call.speech_began(scene.at * MS)
-    scene.hear_live(400).to(7_000).call.speech_ended(7_000 * MS)
+    scene.begin().hear_live(400).to(7_000).call.speech_ended(7_000 * MS)
     scene.to(7_600).hear(voice(300)).to(10_000)
     assert scene.samples(BARGE_IN) == [(400, Outcome.OK)]
     assert scene.samples(LOOP)[1:] == [about(600)]
@@ -275,8 +180,7 @@ def test_frames_that_just_stop(greeted: Scene) -> None:
 @pytest.mark.parametrize("late", [1, 15, 60])
 def test_a_frame_that_is_late_just_when_the_caller_begins_is_still_the_old_answer(greeted: Scene, late: int) -> None:
     scene = greeted.say(1_000).to(5_300).hear_live(700).to(6_000 + late // 2)
-    scene.call.utter(LINE, scene.at * MS)
-    scene.to(6_000 + late).hear_live(200).to(6_200 + late + late // 2)
+    scene.utter().to(6_000 + late).hear_live(200).to(6_200 + late + late // 2)
     scene.call.speech_began(scene.at * MS)
     scene.to(6_200 + 2 * late).hear_live(200).to(8_000).call.speech_ended(8_000 * MS)
     scene.to(8_300).hear(voice(300)).to(10_000)
@@ -287,9 +191,7 @@ def test_a_frame_that_is_late_just_when_the_caller_begins_is_still_the_old_answe
 def test_a_sentence_that_comes_while_the_caller_speaks_is_more_of_the_old_answer(greeted: Scene) -> None:
     """Agents that synthesize sentence by sentence pause between bursts for longer than 250 ms."""
     scene = answering(greeted, 2_000).to(5_800)
-    scene.call.utter(LINE, 5_800 * MS)
-    scene.call.speech_began(5_900 * MS)
-    scene.to(6_100).hear(voice(2_000)).to(7_500).call.speech_ended(7_500 * MS)
+    scene.begin(lead=100).to(6_100).hear(voice(2_000)).to(7_500).call.speech_ended(7_500 * MS)
     scene.to(9_800).hear(voice(300)).to(12_000)
     assert scene.samples(BARGE_IN) == [(9_300 - 5_900, Outcome.OK)]
     assert scene.samples(LOOP)[1:] == [about(2_300)]
@@ -297,9 +199,7 @@ def test_a_sentence_that_comes_while_the_caller_speaks_is_more_of_the_old_answer
 
 def test_an_agent_that_never_stops_is_censored(greeted: Scene) -> None:
     scene = answering(greeted, 600).to(5_800)
-    scene.call.utter(LINE, 5_800 * MS)
-    scene.call.speech_began(5_800 * MS)
-    scene.hear_live(8_000)
+    scene.begin().hear_live(8_000)
     assert scene.samples(BARGE_IN) == [(LIMIT, Outcome.CENSORED)]
     assert scene.to(20_000).samples(BARGE_IN) == [(LIMIT, Outcome.CENSORED)]
 
@@ -335,136 +235,3 @@ def test_a_stop_message_without_an_interruption_takes_back_what_has_not_sounded(
         9_000
     )
     assert greeted.samples(LOOP) == [about(900)]
-
-
-# --- the end of the connection
-
-STATES = {
-    "waiting for the greeting": lambda scene: scene.to(1_100),
-    "greeting": lambda scene: scene.to(1_200).hear(voice(500)).to(1_400),
-    "greeted": lambda scene: scene.to(1_200).hear(voice(500)).to(4_000),
-    "uttering": lambda scene: scene.to(4_000).call.utter(LINE, 4_000 * MS),
-    "speaking": lambda scene: (
-        scene.call.utter(LINE, 4_000 * MS),
-        scene.call.speech_began(4_100 * MS),
-        scene.to(4_500),
-    ),
-    "waiting for the answer": lambda scene: scene.to(4_000).say(1_000).to(5_200),
-    "answer queued": lambda scene: scene.say(1_000).hear(silent(500)).hear(voice(400)).to(scene.at + 100),
-    "answering": lambda scene: scene.say(1_000).hear(voice(500)).to(scene.at + 100),
-    "answered": lambda scene: scene.say(1_000).hear(voice(500)).to(scene.at + 3_000),
-    "given up": lambda scene: scene.say(1_000).call.give_up(scene.at * MS, Outcome.CENSORED, "no answer"),
-    "interrupting": lambda scene: (
-        scene.say(500).hear(voice(4_000)).to(4_000),
-        scene.call.utter(LINE, 4_000 * MS),
-        scene.call.speech_began(4_010 * MS),
-        scene.to(4_100),
-    ),
-}
-
-
-@pytest.mark.parametrize("unexpected", [True, False])
-@pytest.mark.parametrize("state", list(STATES))
-def test_a_lost_connection_is_counted_once_in_every_state(scene: Scene, state: str, unexpected: bool) -> None:
-    STATES[state](scene)
-    scene.samples("")
-    before = len(scene.found)
-    scene.call.lost(scene.at * MS, "gone", unexpected=unexpected)
-    scene.call.lost(scene.at * MS, "gone", unexpected=False)
-    scene.samples("")
-    failed = [found for found in scene.found[before:] if isinstance(found, Sample) and found.outcome is Outcome.FAILED]
-    waited_for = {"waiting for the greeting", "waiting for the answer", "interrupting"}
-    assert len(failed) == (unexpected or state in waited_for)
-    assert all(sample.reason == "gone" for sample in failed)
-
-
-def test_an_answer_before_a_regular_goodbye_is_heard_out(scene: Scene) -> None:
-    STATES["answer queued"](scene)
-    assert scene.call.delivered
-    scene.call.lost(scene.at * MS, "closed", unexpected=False)
-    assert scene.samples(LOOP) == [about(500)]
-    assert (scene.call.asked.over, scene.call.asked.cut) == (True, False)
-
-
-@pytest.mark.parametrize("state", list(STATES))
-def test_to_give_up_in_every_state_is_at_most_one_sample_a_metric(scene: Scene, state: str) -> None:
-    STATES[state](scene)
-    scene.samples("")
-    before = [found for found in scene.found if isinstance(found, Sample)]
-    for _ in range(2):
-        scene.call.give_up(scene.at * MS, Outcome.CENSORED, "no")
-    scene.to(scene.at + 10_000).samples("")
-    after = [found for found in scene.found if isinstance(found, Sample)][len(before) :]
-    assert len({sample.metric for sample in after}) == len(after)
-
-
-# --- whatever happens
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            "utter began ended voice voice voice burst silence stop understood give_up lost wait wait wait hang_up".split()
-        ),
-        st.integers(0, 700),
-    ),
-    max_size=40,
-)
-
-
-def step(scene: Scene, what: str, number: int, spoken: list[int]) -> None:
-    """One thing that can happen; the caller speaks in order."""
-    call, now = scene.call, scene.at * MS
-    asked = call.asked
-    if what == "utter":
-        call.utter(LINE, now)
-    elif what == "began" and asked.kind is Kind.ANSWER and not asked.speech_begin_ns:
-        call.speech_began(now)
-    elif what == "ended" and asked.kind is Kind.ANSWER and asked.speech_begin_ns and not asked.speech_end_ns:
-        call.speech_ended(now)
-        spoken.append(now)
-    elif what in ("voice", "burst"):
-        call.audio(voice(20 + number % 80 if what == "voice" else 600, more=number % 7 == 0), now)
-    elif what == "silence":
-        call.audio(silent(20 + number), now)
-    elif what == "stop":
-        call.stop(now)
-    elif what == "understood":
-        call.understood(Understood("my chest", float(number)))
-    elif what == "give_up":
-        call.give_up(now, Outcome.CENSORED, "no answer")
-    elif what == "lost":
-        call.lost(now, "gone", unexpected=number % 2 == 0)
-    elif what == "hang_up":
-        call.hang_up(now)
-    scene.call.tick(now)
-    scene.to(scene.at + number if what == "wait" else scene.at + number % 30)
-
-
-@settings(deadline=None, max_examples=150)
-@given(STEPS, st.booleans())
-def test_whatever_happens_each_utterance_has_one_answer_at_most(steps: list[tuple[str, int]], keep: bool) -> None:
-    scene, spoken, losses = Scene(Call(16_000, LIMIT * MS, keep=keep)).connect(), [], 0
-    for what, number in steps:
-        step(scene, what, number, spoken)
-        losses += what == "lost"
-        due = scene.call.deadline_ns
-        assert due is None or due > scene.at * MS
-    scene.to(scene.at + 20_000)
-    scene.samples("")
-    assert scene.call.deadline_ns is None
-    samples = [found for found in scene.found if isinstance(found, Sample)]
-    assert all(sample.end_ns >= sample.start_ns > 0 for sample in samples)
-    assert all(sample.reason for sample in samples if sample.outcome is not Outcome.OK)
-    ok = {
-        metric: [s for s in samples if s.metric == metric and s.outcome is Outcome.OK]
-        for metric in (LOOP, BARGE_IN, GREETING)
-    }
-    assert {sample.start_ns for sample in ok[LOOP]} <= set(spoken)
-    assert all(sample.end_ns > sample.start_ns for sample in ok[BARGE_IN])
-    for metric in (LOOP, FIRST_BYTE, RESPONSE):
-        starts = [s.start_ns for s in samples if s.metric == metric and s.reason != "gone"]
-        assert len(starts) == len(set(starts))
-    assert len([s for s in samples if s.metric == GREETING]) <= 1
-    assert len([s for s in samples if s.metric == BARGE_IN]) <= sum(what == "began" for what, _ in steps)
-    assert len([s for s in samples if s.reason == "gone" and s.metric == LOOP]) <= losses
-    assert bool(scene.call.turns) == keep

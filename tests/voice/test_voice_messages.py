@@ -25,11 +25,16 @@ PCM = bytes(range(256)) * 20
 TEXT = st.text(alphabet='aAU=/0 "\\{}[]:,\0ä\ud800', max_size=20)
 JSON = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.lists(TEXT, max_size=2)
 KEYS = st.sampled_from(
-    "kind Kind KIND type Type audioData AudioData data Data payload message content sender endpointing_ms sample_rate "
-    "is_final action".split()
+    (
+        *("kind", "Kind", "KIND", "type", "Type", "audioData", "AudioData", "data", "Data", "payload", "message"),
+        *("content", "sender", "endpointing_ms", "sample_rate", "is_final", "action"),
+    )
 )
 KINDS = st.sampled_from(
-    "AudioData StopAudio audio_data control status event assistant assistant_streaming user audio_stop AAA= User".split()
+    (
+        *("AudioData", "StopAudio", "audio_data", "control", "status", "event", "assistant", "assistant_streaming"),
+        *("user", "audio_stop", "AAA=", "User"),
+    )
 )
 
 

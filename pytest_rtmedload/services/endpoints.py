@@ -1,0 +1,200 @@
+"""Which services were named, and what their clients authenticate with: read from the environment.
+
+The rule: only an endpoint selects a service. A key, a token or a deployment lying about in the environment selects
+nothing, so that no paid service is ever met by accident. A value is judged when a test first asks for its service, and
+no message repeats it: what stands in the wrong variable is often a connection string with its key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REDIS: Final = "redis"
+LLM: Final = "llm"
+COSMOS: Final = "cosmos"
+SPEECH: Final = "speech"
+SERVICES: Final = (REDIS, LLM, COSMOS, SPEECH)
+
+EMBEDDED: Final = "embedded"
+DEFAULT: Final = "default"
+DEFAULT_REDIS: Final = "redis://localhost:6379"
+DEFAULT_API_VERSION: Final = "2024-10-21"
+"""The oldest that is generally available and takes `max_completion_tokens`."""
+DEFAULT_LANGUAGE: Final = "en-US"
+BEARER: Final = "AZURE_BEARER_TOKEN"
+_AZURE: Final = (".azure.com", ".azure-api.net", ".azure.us", ".azure.cn", ".microsoft.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Environment variables of one service; where several mean the same, the first that is set counts."""
+
+    endpoint: tuple[str, ...]
+    schemes: tuple[str, ...]
+    example: str
+    """What an endpoint looks like."""
+    key: tuple[str, ...] = ()
+    token: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def secret(self) -> tuple[str, ...]:
+        """Those whose values must not be shown."""
+        return self.key + self.token
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.endpoint + self.secret + tuple(name for names in self.options.values() for name in names)
+
+
+_HTTP: Final = ("http", "https")
+VARIABLES: Final[Mapping[str, Variables]] = {
+    REDIS: Variables(("REDIS_URL",), ("redis", "rediss", "unix"), "rediss://:PASSWORD@HOST:6380"),
+    LLM: Variables(
+        endpoint=("AZURE_OPENAI_ENDPOINT", "OPENAI_ENDPOINT", "OPENAI_BASE_URL"),
+        schemes=_HTTP,
+        example="https://NAME.openai.azure.com",
+        key=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY", "OPENAI_API_KEY"),
+        token=("AZURE_OPENAI_AD_TOKEN", BEARER),
+        options={
+            "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_CHAT_DEPLOYMENT_ID", "OPENAI_MODEL"),
+            "api_version": ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+        },
+    ),
+    COSMOS: Variables(
+        endpoint=("COSMOS_ENDPOINT", "AZURE_COSMOS_ENDPOINT"),
+        schemes=_HTTP,
+        example="https://ACCOUNT.documents.azure.com:443",
+        key=("COSMOS_KEY", "AZURE_COSMOS_KEY"),
+        token=("COSMOS_TOKEN", BEARER),
+        options={
+            "database": ("COSMOS_DATABASE", "AZURE_COSMOS_DATABASE"),
+            "container": ("COSMOS_CONTAINER", "AZURE_COSMOS_CONTAINER"),
+        },
+    ),
+    SPEECH: Variables(
+        endpoint=("SPEECH_ENDPOINT", "AZURE_SPEECH_ENDPOINT", "SPEECH_REGION", "AZURE_SPEECH_REGION"),
+        schemes=(*_HTTP, "ws", "wss"),
+        example="https://NAME.cognitiveservices.azure.com",
+        key=("SPEECH_KEY", "AZURE_SPEECH_KEY"),
+        token=("SPEECH_TOKEN", BEARER),
+        options={
+            "resource_id": ("AZURE_SPEECH_RESOURCE_ID",),
+            "language": ("SPEECH_LANGUAGE", "AZURE_SPEECH_LANGUAGE"),
+            "voice": ("SPEECH_VOICE", "AZURE_SPEECH_VOICE"),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a service is, and what its client needs to be let in."""
+
+    service: str
+    url: str = field(repr=False)
+    """Of Azure Speech also a region, without a scheme. Of Redis it may hold a password."""
+    source: str
+    """The variable that named it, `embedded`, or `default`."""
+    key: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is the stand-in that comes with the plugin."""
+        return self.source == EMBEDDED
+
+    @property
+    def described(self) -> str:
+        """For people: what it is and who named it, without secrets."""
+        parts = urlsplit(self.url)
+        place = parts.netloc.rpartition("@")[2] or parts.path
+        return f"the embedded {self.service}" if self.embedded else f"the {self.service} at {place} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedServices:
+    """What the environment says about services."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> NamedServices:
+        """Keep the variables that concern services."""
+        names = [name for variables in VARIABLES.values() for name in variables.names]
+        return cls({name: environment[name].strip() for name in names if environment.get(name, "").strip()})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must not appear in any log or report."""
+        given = [self.values[name] for each in VARIABLES.values() for name in each.secret if name in self.values]
+        return (*given, *_passwords(self.values.get("REDIS_URL", "")))
+
+    def endpoint(self, service: str) -> Endpoint | None:
+        """The endpoint that was named; None when there is none, whatever keys there are.
+
+        Raises:
+            ValueError: what was named is no endpoint; the message does not repeat it.
+        """
+        variables = VARIABLES[service]
+        source = self._first(variables.endpoint)
+        if source is None:
+            return None
+        _check(source, self.values[source], variables)
+        return Endpoint(
+            service=service,
+            url=self.values[source],
+            source=source,
+            key=self._value(tuple(name for name in variables.key if _is_for(name, source, self.values[source]))),
+            token=self._value(variables.token),
+            options={name: value for name, names in variables.options.items() if (value := self._value(names))},
+        )
+
+    def _first(self, names: tuple[str, ...]) -> str | None:
+        return next((name for name in names if name in self.values), None)
+
+    def _value(self, names: tuple[str, ...]) -> str:
+        name = self._first(names)
+        return "" if name is None else self.values[name]
+
+
+def azure_host(url: str) -> bool:
+    """Whether a URL is Azure's."""
+    return (urlsplit(url).hostname or "").endswith(_AZURE)
+
+
+def _is_for(key: str, source: str, url: str) -> bool:
+    """Whether a key is this endpoint's: one of OpenAI's is nobody's business at Azure, and the other way round."""
+    if "OPENAI" not in key or key.startswith("AZURE_") == source.startswith("AZURE_"):
+        return True
+    return source.startswith("OPENAI_") and azure_host(url)
+
+
+def _check(source: str, value: str, variables: Variables) -> None:
+    if source.endswith("_REGION"):
+        if not value.isalnum():
+            raise ValueError(f"{source} is not a region: write it as westeurope")
+        return
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in variables.schemes and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+        _ = parts.port  # raises for what is no port
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError(f"{source} is not a URL: write it as {variables.example}")
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return (url,)
+    return () if password is None else (password, unquote(password))
