@@ -30,7 +30,7 @@ DEADLINE_S: Final = 10.0
 """The longest any of these services may take for one answer: ten times the slowest target."""
 SHARE_OF_TIMEOUT: Final = 0.5
 """Of what the test allows an iteration, so that it is the request that is named, and not the iteration."""
-MOST_TRIES: Final = 10
+MOST_TRIES: Final = 20
 
 
 class User(Protocol):
@@ -116,11 +116,12 @@ class Calls:
     def failed(self, metric: str, start_ns: int, found: ServiceError, *, throttling: bool = False) -> ServiceError:
         """Record a request that failed; returns the error to raise."""
         if not found.counted:
-            message = self.load.settings.redact(f"{metric}: {found}")
+            message = f"{metric}: {self.load.settings.redact(str(found))}"  # the name of a metric is no secret's
             found.args, found.counted = (message,), True
             expected = throttling and isinstance(found, Throttled)
             if isinstance(found, Throttled):
                 self.load.count(f"{self._service}.throttled")
+                self.load.value(f"{self._service}.retry_after", found.retry_after_s, "s")
             outcome = Outcome.OK if expected else Outcome.CENSORED if found.censored else Outcome.FAILED
             self.load.add(
                 f"{self._service}.throttled" if expected else metric, start_ns, time.perf_counter_ns(), outcome
@@ -135,13 +136,14 @@ class Calls:
         Waiting is think time: it is the quota's, not the service's.
 
         Raises:
-            ServiceError: it failed, or was still throttled the tenth time.
+            ServiceError: it failed, or was still throttled the last time.
         """
         for _ in range(MOST_TRIES - 1):
             try:
                 return await request()
             except Throttled as refused:
-                await self.load.think(refused.retry_after_s or 1.0)
+                wait = refused.retry_after_s or 1.0
+                await self.load.think(wait, 1.5 * wait)  # not all at the same moment again
         return await request()
 
     async def warm_up(self, request: Callable[[], Awaitable[object]]) -> None:

@@ -49,8 +49,7 @@ def no_answer(seconds: float) -> ServiceError:
 
 def throttled(what: str, retry_after_s: float) -> Throttled:
     """The quota is reached."""
-    wait = f", asks to wait {retry_after_s:g} s" if retry_after_s else ""
-    return Throttled(f"throttled (429){wait}: {what} is reached", retry_after_s=retry_after_s)
+    return Throttled(f"throttled (429): {what} is reached", retry_after_s=retry_after_s)
 
 
 def unreachable(error: BaseException, variable: str) -> ServiceError:
@@ -58,7 +57,8 @@ def unreachable(error: BaseException, variable: str) -> ServiceError:
     text = " ".join(str(link) for link in _chain(error)).lower().replace("_", " ")
     for sign, reason in _REASONS.items():
         if sign in text:
-            return ServiceError(f"{reason}; check {variable}", passing=sign == _RESET)
+            reset = sign == _RESET
+            return ServiceError(reason if reset else f"{reason}; check {variable}", passing=reset)
     return ServiceError(f"no connection: {one_line(error)}; check {variable}")
 
 

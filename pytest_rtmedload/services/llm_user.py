@@ -232,7 +232,7 @@ def explain(error: Exception) -> ServiceError | None:
     if isinstance(error, openai.APIConnectionError):
         return unreachable(error, "the endpoint, AZURE_OPENAI_ENDPOINT or OPENAI_ENDPOINT")
     if isinstance(error, openai.APIStatusError):
-        return _refused(error.status_code, error.response.headers, one_line(error.message))
+        return _refused(error.status_code, error.response.headers, one_line(error.message).removeprefix(_CODE.format(error.status_code)))
     if isinstance(error, http.HTTPError):
         return ServiceError(f"the connection broke in the middle of the answer: {one_line(error)}", passing=True)
     if isinstance(error, json.JSONDecodeError):
@@ -247,6 +247,7 @@ def _refused(status: int, headers: Any, message: str) -> ServiceError:
     return ServiceError(f"HTTP {status}: {advice or message}", status=status)
 
 
+_CODE: Final = "Error code: {} - "
 _ADVICE: Final = {
     401: "the key or token was refused; check AZURE_OPENAI_API_KEY or OPENAI_API_KEY, and that it is of this endpoint",
     403: "access is denied; check the role of the identity and the firewall of the resource",

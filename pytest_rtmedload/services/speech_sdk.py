@@ -88,7 +88,7 @@ def cancelled(code: str, details: str) -> ServiceError:
 
 
 _PASSING: Final = ("ServiceUnavailable", "ServiceError")
-_NOISE: Final = re.compile(r" (?:USP state|Please check).*", re.DOTALL)
+_NOISE: Final = re.compile(r" (?:USP state|Please check|Internal error).*", re.DOTALL)
 """What the SDK adds to everything it says."""
 _ADVICE: Final = {
     "AuthenticationFailure": "check SPEECH_KEY, and that it is of this resource and region",

@@ -59,6 +59,14 @@ class Value(NamedTuple):
 Finding = Sample | Value
 
 
+class _Fading(NamedTuple):
+    """An old answer of which the agent has sent the last, and the caller not yet heard it."""
+
+    old: Turn
+    interrupted_ns: int
+    end_ns: int
+
+
 class Call:
     """What a caller hears.
 
@@ -77,6 +85,7 @@ class Call:
         self._detector: OnsetDetector | None = None
         self._old: Turn | None = None
         self._interrupted_ns = 0  # first voiced sample of the interruption
+        self._fading: _Fading | None = None
         self.turn = self._begin(Turn(Kind.UNASKED))
         """The present turn; arriving audio belongs to it unless an older answer still goes on."""
         self.asked = self.turn
@@ -121,7 +130,7 @@ class Call:
             if self._goes_on(at_ns):
                 self._add(self._old, audio, rate, duration, at_ns)
                 return
-            self._old_ended(self._playback.end_ns)
+            self._fade(at_ns)
         if self.turn.over:
             self._begin(Turn(Kind.UNASKED))
         self._add(self.turn, audio, rate, duration, at_ns)
@@ -129,9 +138,10 @@ class Call:
     def stop(self, at_ns: int) -> None:
         """The agent says that what has not sounded must not."""
         heard_until = self._playback.flush(at_ns)
-        for turn in (self._old, self.turn):
+        for turn in (self._fading and self._fading.old, self._old, self.turn):
             if turn is not None:
                 _drop(turn, at_ns)
+        self._faded(at_ns)
         if self._old is not None:
             self._old_ended(heard_until)
         elif not self.turn.onset_ns or self.turn.onset_ns > at_ns:
@@ -162,9 +172,9 @@ class Call:
     def deadline_ns(self) -> int | None:
         """When `tick` has something to do; None: nothing, unless something else happens first."""
         turn = self.turn
-        if turn.answered and self._old is None:  # in the middle of an answer; the hot path
+        if turn.answered and self._old is None and self._fading is None:  # in the middle of an answer; the hot path
             return None if turn.over else self._over_at(turn)
-        waiting = []
+        waiting = [self._fading.end_ns] if self._fading is not None else []
         if self._old is not None:
             waiting.append(self._stopped_at())
             if self._interrupted_ns:
@@ -183,6 +193,8 @@ class Call:
     def tick(self, at_ns: int) -> None:
         """Time has passed."""
         turn = self.turn
+        if self._fading is not None and at_ns >= self._fading.end_ns:
+            self._faded(at_ns)
         if self._old is not None:
             if at_ns >= self._stopped_at():
                 self._old_ended(self._playback.end_ns)
@@ -224,6 +236,7 @@ class Call:
         self.tick(at_ns)
         if self._old is not None and self._playback.silent(at_ns):
             self._old_ended(self._playback.end_ns)
+        self._faded(at_ns)
         self._unmeasured(at_ns, Outcome.CENSORED, "the call was over before the agent had stopped")
         self._finish(self.turn, at_ns)
 
@@ -281,6 +294,24 @@ class Call:
         if 0 < self._interrupted_ns < heard_until_ns:  # else it was over before it could be interrupted
             self.findings.append(Sample(BARGE_IN, self._interrupted_ns, heard_until_ns))
         self._old, self._interrupted_ns = None, 0
+
+    def _fade(self, at_ns: int) -> None:
+        """A new answer begins; what is queued of the old one still sounds, unless the agent stops it after all."""
+        if self._old is not None and self._playback.end_ns > at_ns:
+            self._faded(at_ns)
+            self._fading = _Fading(self._old, self._interrupted_ns, self._playback.end_ns)
+            self._old.cut = True
+            self._old, self._interrupted_ns = None, 0
+        else:
+            self._old_ended(self._playback.end_ns)
+
+    def _faded(self, at_ns: int) -> None:
+        """The old answer has sounded to its end, or is stopped now."""
+        if self._fading is not None:
+            end = min(self._fading.end_ns, at_ns)
+            if 0 < self._fading.interrupted_ns < end:
+                self.findings.append(Sample(BARGE_IN, self._fading.interrupted_ns, end))
+            self._fading = None
 
     def _unmeasured(self, at_ns: int, outcome: Outcome, reason: str) -> None:
         """Nobody measures any longer when the old answer ends; it goes on, and so does what belongs to it."""

@@ -168,6 +168,13 @@ def test_without_a_stop_message_the_queued_audio_counts_to_its_end(greeted: Scen
     assert scene.samples(LOOP)[1:] == [about(1_300)]
 
 
+def test_a_stop_message_after_the_new_answer_was_queued_still_ends_the_old_one(greeted: Scene) -> None:
+    scene = answering(greeted, 3_000).to(6_000).say(1_000).to(7_500).hear(voice(300))
+    scene.to(7_600).stop().to(8_000).hear(voice(300)).to(12_000)
+    assert scene.samples(BARGE_IN) == [(1_600, Outcome.OK)]
+    assert scene.samples(LOOP)[1:] == [about(1_000)]
+
+
 def test_frames_that_just_stop(greeted: Scene) -> None:
     """An agent that sends in real time, and does so for another 400 ms."""
     scene = greeted.say(1_000).to(5_300).hear_live(700)
