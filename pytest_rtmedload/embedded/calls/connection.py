@@ -41,14 +41,15 @@ class Listener(Protocol):
 
 
 class CallProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket connection that may have a `listener`; without one, messages go to the ASGI application."""
+    """A WebSocket connection whose messages are kept until somebody listens."""
 
-    listener: Listener | None = None
+    _listener: Listener | None = None
     _failed = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Let the application find this object."""
         super().connection_made(transport)
+        self._early: list[tuple[bool, bytes, int]] = []
         self.app_state = {**self.app_state, SOCKET: self}
 
     def data_received(self, data: bytes) -> None:
@@ -59,20 +60,34 @@ class CallProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """A message is complete."""
-        if self.listener is None:
-            super().send_receive_event_to_app()
-            return
         message = bytes(self.frames[0]) if len(self.frames) == 1 else b"".join(self.frames)
         self.frames = []
         if self.close_sent:
             return
-        if self.curr_msg_data_type == "bytes":
-            self.listener.binary(message, self._received)
-        elif _is_utf8(message):
-            self.listener.text(message, self._received)
-        else:
+        text = self.curr_msg_data_type != "bytes"
+        if text and not _is_utf8(message):
             self.conn.fail(_INVALID_DATA)
             self.handle_parser_exception()
+        elif self._listener is None:
+            self._early.append((text, message, self._received))
+            if sum(len(early) for _, early, _ in self._early) > MAX_UNREAD:
+                self.reset()
+        else:
+            self._hand_over(self._listener, text, message, self._received)
+
+    def listen(self, listener: Listener) -> None:
+        """Hand all messages to somebody; what came before he listened comes first, with the time when it came."""
+        self._listener = listener
+        early, self._early = self._early, []
+        for text, message, received in early:
+            self._hand_over(listener, text, message, received)
+
+    @staticmethod
+    def _hand_over(listener: Listener, text: bool, message: bytes, received: int) -> None:
+        if text:
+            listener.text(message, received)
+        else:
+            listener.binary(message, received)
 
     def handle_parser_exception(self) -> None:
         """The client broke the protocol: say so, and let it read that before the connection goes."""

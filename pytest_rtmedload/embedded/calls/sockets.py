@@ -17,8 +17,9 @@ from pytest_rtmedload.embedded.calls.truth import CallsTruth
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
-    from pytest_rtmedload.embedded.calls.call import Call
+    from pytest_rtmedload.embedded.calls.browser import BrowserCall
     from pytest_rtmedload.embedded.calls.media import Media
+    from pytest_rtmedload.embedded.calls.phone import PhoneCall
     from pytest_rtmedload.embedded.deadlines import Deadlines
     from pytest_rtmedload.embedded.sessions import SessionStore
     from pytest_rtmedload.embedded.settings import EmbeddedSettings
@@ -45,7 +46,8 @@ class Sockets:
         paths = self._dialect.paths
         path = scope["path"]
         if path == paths.relay:
-            await self._attend(self._dashboard(scope), scope, receive, send)
+            await send({"type": "websocket.accept"})
+            await self._attend(self._dashboard(scope), scope, receive)
         elif path in (paths.call_stream, paths.realtime):
             await self._take_call(scope, receive, send)
         else:
@@ -65,14 +67,13 @@ class Sockets:
                 self._calls -= 1
 
     async def _serve_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
         call = (await self._opened()).call(scope)
-        if call is None:
-            await send({"type": "websocket.accept"})  # and gone, without a close frame: the real agent fails here
-        else:
-            await self._attend(call, scope, receive, send)
+        if call is not None:  # else it is gone, without a close frame: the real agent fails here
+            await self._attend(call, scope, receive)
 
     async def _opened(self) -> Media:
-        """What calls need; the first one waits until it is made."""
+        """What calls need; the first one is accepted, and then waits until it is made."""
         if self._media is None:
             self._media = asyncio.ensure_future(asyncio.to_thread(self._open))
         return await asyncio.shield(self._media)
@@ -84,11 +85,10 @@ class Sockets:
             self._dialect, self._settings, self._seed, self._deadlines, self._sessions, self.truth, self._relay
         )
 
-    async def _attend(self, listener: Call | Dashboard, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"][SOCKET].listener = listener
-        await send({"type": "websocket.accept"})
+    async def _attend(self, listener: PhoneCall | BrowserCall | Dashboard, scope: Scope, receive: Receive) -> None:
         listener.begin()
         try:
+            scope["state"][SOCKET].listen(listener)
             while (await receive())["type"] != "websocket.disconnect":
                 pass
         finally:
