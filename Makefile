@@ -10,11 +10,12 @@ ARGS ?=
 
 PEERS ?= .venv-peers
 
-.PHONY: load test check bench bench-peers lock clean help
+.PHONY: load test truth check bench bench-peers lock clean help
 
 help:
 	@echo "make load    load-test the embedded agent: pytest -m load --suite quick"
 	@echo "make test    the project's own tests"
+	@echo "make truth   what callers hear against what the embedded agent did; wants the machine for itself"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the tool's own speed, ratios in one run"
 	@echo "make bench-peers  the same work by this plugin, Locust, httpx2 and, where installed, k6 and wrk"
@@ -24,7 +25,10 @@ load: $(READY)
 	$(BIN)/pytest -m load --suite quick $(ARGS) tests/load
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not alone" $(ARGS)
+
+truth: $(READY)
+	$(BIN)/pytest -m alone -s $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
