@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import sys
 from itertools import cycle
@@ -69,4 +70,5 @@ async def serve() -> None:
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(sys.argv[1])})
+    logging.disable()  # callers leave without a goodbye
     uvloop.run(serve())

@@ -1,8 +1,8 @@
 """Callers of one kind in a process and on a core of their own, sending 50 frames a second each.
 
-Arguments: kind, event loop, core, URL. Each line of standard input is a number of calls, reached by adding to those
-that are held, and seconds to measure, after one second to settle; each line of standard output is a JSON object, see
-`Carried`.
+Arguments: kind, event loop, core, URL, the agent's process id. Each line of standard input is a number of calls, to be
+reached by adding to those that are held, and seconds to measure, after one second to settle; each line of standard
+output is a JSON object, see `Carried`.
 """
 
 # ruff: noqa: ARG002, PLC0415 - callbacks take what they are given; a process imports the client it runs and no other
@@ -61,7 +61,7 @@ class Carried(NamedTuple):
     frame_us: float
     """Processor time per frame sent, with what was heard meanwhile: says something on a busy machine, too."""
     waited: float
-    """Share of the time in which this process could have run and something else had its core; nan: not known."""
+    """Share of the time in which this process or the agent could have run and others had its core; nan: not known."""
     sent: int
     """Frames."""
     heard: int
@@ -76,7 +76,8 @@ class Load:
 
     number = NUMBER
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, agent_pid: int) -> None:
+        self.pids = (os.getpid(), agent_pid)
         self.connecting = Connecting(lambda: url, lambda _: {}, str, 30.0)
         self.dialect: Dialect = RTMEDAGENT
         self.pacer = Pacer(asyncio.get_running_loop(), self.frames_sent)
@@ -228,10 +229,10 @@ class State(NamedTuple):
     heard: int
 
 
-def waited_ns() -> float:
-    """How long this process was ready to run and had no core so far; nan where the kernel does not tell."""
+def waited_ns(pids: tuple[int, ...]) -> float:
+    """How long these processes were ready to run and had no core so far; nan where the kernel does not tell."""
     try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1])
+        return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in pids)
     except OSError:
         return nan
 
@@ -242,9 +243,9 @@ async def measure(load: Load, seconds: float) -> Carried:
     gc.freeze()  # as a shard does before its start line
     await asyncio.sleep(SETTLING_S)
     load.frames.clear()
-    before = State(perf_counter_ns(), time.process_time_ns(), waited_ns(), load.heard)
+    before = State(perf_counter_ns(), time.process_time_ns(), waited_ns(load.pids), load.heard)
     await asyncio.sleep(seconds)
-    after = State(perf_counter_ns(), time.process_time_ns(), waited_ns(), load.heard)
+    after = State(perf_counter_ns(), time.process_time_ns(), waited_ns(load.pids), load.heard)
     took, worked, waited, heard = (now - then for now, then in zip(after, before, strict=True))
     late = [(sent - due) / 1e6 for due, sent, count in load.frames for _ in range(count)] or [inf]
     p50, p99, worst = np.quantile(late, (0.5, 0.99, 1)).tolist()
@@ -253,9 +254,9 @@ async def measure(load: Load, seconds: float) -> Carried:
     return Carried(p50, p99, worst, shares[0], frame_us, shares[1], len(late), int(heard), rss, load.errors)
 
 
-async def obey(kind: str, url: str) -> None:
+async def obey(kind: str, url: str, agent_pid: int) -> None:
     """Hold calls until standard input closes."""
-    load, held = Load(url), list[object]()
+    load, held = Load(url, agent_pid), list[object]()
     while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
         calls, seconds = line.split()
         await hold(load, globals()[kind], held, int(calls))
@@ -264,11 +265,11 @@ async def obey(kind: str, url: str) -> None:
     os._exit(0)  # calls are not hung up: nobody waits for that
 
 
-def main(kind: str, loop: str, core: str, url: str) -> None:
+def main(kind: str, loop: str, core: str, url: str, agent_pid: str) -> None:
     """Run callers of one kind."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
-    (uvloop if loop == "uvloop" else asyncio).run(obey(kind, url))
+    (uvloop if loop == "uvloop" else asyncio).run(obey(kind, url, int(agent_pid)))
 
 
 if __name__ == "__main__":
