@@ -19,6 +19,7 @@ async def test_health(load):
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model", ["users=50, think=0", "rate=300"])
 def test_percentiles_agree_with_what_the_server_spent(load_run_of: LoadRun, model: str) -> None:
     load_run_of.file(test_it=FILE.format(model=model))

@@ -154,6 +154,7 @@ def test_how_many_processes_drive_it(with_xdist: LoadRun, how: tuple[str, ...], 
     assert '<property name="load.verdict" value="FAIL"' in (with_xdist.pytester.path / "junit.xml").read_text()
 
 
+@pytest.mark.slow
 def test_workers_of_other_gateways(with_xdist: LoadRun) -> None:
     """As for remote hosts: another directory, and arguments that pytest-xdist passes on."""
     with_xdist.file(test_it=FAILS_FIRST)
@@ -178,6 +179,7 @@ async def test_lives(load):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restarts", [None, 0])
 def test_a_killed_worker_costs_its_test_and_not_the_run(with_xdist: LoadRun, restarts: int | None) -> None:
     with_xdist.file(test_it=KILLED)
@@ -247,6 +249,7 @@ def wait_for(load_run_of: LoadRun, name: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_version_ends_the_run_with_one_line(with_xdist: LoadRun) -> None:
     with_xdist.file(
         test_it=FAILS_FIRST,
@@ -264,6 +267,7 @@ def test_a_worker_with_another_version_ends_the_run_with_one_line(with_xdist: Lo
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
+@pytest.mark.slow
 def test_a_shard_that_never_becomes_ready_is_named_and_ended(with_xdist: LoadRun) -> None:
     with_xdist.file(
         test_it="""
