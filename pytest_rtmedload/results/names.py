@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ITERATION: Final = "iteration"
 """One run of a test body by one user, think time taken out."""
+PARTS: Final = frozenset({"llm.ttft", "llm.inter_token", "stt.first_partial", "tts.first_byte"})
+"""Metrics of how an answer begins and goes on, of which another metric measures the whole."""
+
+
+def wholes(metrics: Iterable[str]) -> list[str]:
+    """The metrics whose samples are operations, to be counted as ended well or not.
+
+    A reply of forty tokens that breaks is one failure, and not one of forty; where only parts were measured, they are
+    all there is to count.
+    """
+    operations = [metric for metric in metrics if metric != ITERATION]
+    return [metric for metric in operations if metric not in PARTS] or operations

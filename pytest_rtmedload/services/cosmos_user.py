@@ -6,6 +6,7 @@ request units are recorded. A user's items are in partitions of its own and are 
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import functools
 from dataclasses import dataclass
@@ -55,21 +56,24 @@ class Attempts:
 
     def __init__(self) -> None:
         self.repeated = 0
-        self._unanswered = False
+        self._unanswered: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
         """An operation begins."""
-        self.repeated, self._unanswered = 0, False
+        self.repeated = 0
+        self._unanswered.clear()
 
-    def sending(self, _request: Any) -> None:
-        """A request goes out; after one that was not answered well it is the same again."""
-        self.repeated += self._unanswered
-        self._unanswered = True
+    def sending(self, request: Any) -> None:
+        """A request goes out; the same as one that was not answered well is that one again."""
+        sent = (request.http_request.method, request.http_request.url)
+        self.repeated += sent in self._unanswered
+        self._unanswered.add(sent)
 
     def answered(self, response: Any) -> None:
         """An answer has come."""
         status = response.http_response.status_code
-        self._unanswered = status >= 500 or status in _TRIED_AGAIN
+        if status < 500 and status not in _TRIED_AGAIN:
+            self._unanswered.discard((response.http_request.method, response.http_request.url))
 
 
 class CosmosUser(Calls):
@@ -82,6 +86,7 @@ class CosmosUser(Calls):
         self._place = place
         self._attempts = attempts
         self._written: dict[str, set[str]] = {}
+        self._doubtful: set[tuple[str, str]] = set()
 
     @contextlib.asynccontextmanager
     async def call(self, metric: str, *, expect: int | None = None, throttling: bool = False) -> AsyncIterator[None]:
@@ -137,8 +142,22 @@ class CosmosUser(Calls):
                 self.load.tally("cosmos.items removed", len(batch))
         self._written.clear()
 
+        for session, name in sorted(self._doubtful):
+            await self.patiently(functools.partial(self.quietly, functools.partial(self._settle, session, name)))
+        self._doubtful.clear()
+
+    async def _settle(self, session: str, name: str) -> None:
+        """Remove an item that may have been written although nobody said so."""
+        gone = load_sdk("azure.cosmos.exceptions", PACKAGE).CosmosResourceNotFoundError
+        with contextlib.suppress(gone):
+            await self.container.delete_item(name, session)
+            self.load.tally("cosmos.items created")
+            self.load.tally("cosmos.items removed")
+
     async def _add(self, session: str, item: dict[str, Any]) -> Any:
+        self._doubtful.add((session, item["id"]))
         created = await self.container.create_item(self._item(session, item), response_hook=self._charged)
+        self._doubtful.discard((session, item["id"]))
         self._written.setdefault(session, set()).add(item["id"])
         self.load.tally("cosmos.items created")
         return created
@@ -239,6 +258,8 @@ def explain(error: Exception) -> ServiceError | None:
     exceptions, core = load_sdk("azure.cosmos.exceptions", PACKAGE), load_sdk("azure.core.exceptions", PACKAGE)
     if isinstance(error, exceptions.CosmosClientTimeoutError | core.ServiceResponseTimeoutError):
         return ServiceError("no answer within the client's limit", censored=True)
+    if isinstance(error, binascii.Error):
+        return ServiceError("the key is not one of Cosmos DB, which is base64; check COSMOS_KEY")
     if isinstance(error, core.ClientAuthenticationError):
         return ServiceError(f"no token: {one_line(error)}; set COSMOS_KEY, or sign in to Azure")
     if isinstance(error, core.ServiceRequestError | core.ServiceResponseError):

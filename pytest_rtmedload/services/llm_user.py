@@ -30,6 +30,7 @@ PACKAGE: Final = "openai"
 COMPLETION: Final = "llm.completion"
 TTFT: Final = "llm.ttft"
 INTER_TOKEN: Final = "llm.inter_token"  # noqa: S105 - the name of a metric
+STREAM: Final = "llm.stream"
 TOKENS_PER_S: Final = "llm.tokens_per_s"
 LONGEST_REPLY: Final = 60
 """Tokens: a short spoken answer, which is what a voice agent asks for."""
@@ -90,7 +91,9 @@ class LlmUser(Calls):
         return Reply(choice.message.content, choice.finish_reason, tokens)
 
     async def stream(self, text: str) -> Reply:
-        """A reply piece by piece: a sample of `llm.ttft`, one of `llm.inter_token` for each gap, and tokens a second.
+        """A reply piece by piece.
+
+        A sample of `llm.ttft`, one of `llm.inter_token` for each gap, one of `llm.stream` for all, and tokens a second.
 
         Raises:
             ServiceError: it did not come, or not to its end; `Throttled` when the quota is reached.
@@ -100,13 +103,16 @@ class LlmUser(Calls):
             async with asyncio.timeout(self.deadline_s):
                 await self._read(reply, start, text)
         except asyncio.CancelledError:
-            self.load.add(*_owed(reply, start), time.perf_counter_ns(), Outcome.CENSORED)
+            self._owes(reply, start, Outcome.CENSORED)
+            self.load.add(STREAM, start, time.perf_counter_ns(), Outcome.CENSORED)
             raise
         except Exception as error:
             found = self.explained(error)
             if found is None:
                 raise
-            raise self.failed(*_owed(reply, start), found) from None
+            self._owes(reply, start, Outcome.CENSORED if found.censored else Outcome.FAILED)
+            raise self.failed(STREAM, start, found) from None
+        self.load.add(STREAM, start, time.perf_counter_ns())
         if reply.tokens_per_s is not None:
             self.load.value(TOKENS_PER_S, reply.tokens_per_s, "/s")
         return reply
@@ -122,6 +128,8 @@ class LlmUser(Calls):
                     self._hear(reply, choice, start_ns)
         if reply.finished is None:
             raise ServiceError("the stream ended without finish_reason")
+        if not reply.text:
+            raise ServiceError(f"the reply is empty (finish_reason {reply.finished})")
         reply.tokens = reply.tokens or len(reply.pieces_ns)
 
     def _hear(self, reply: Reply, choice: Any, start_ns: int) -> None:
@@ -132,6 +140,10 @@ class LlmUser(Calls):
             reply.pieces_ns.append(now)
             reply.text += choice.delta.content
         reply.finished = choice.finish_reason or reply.finished
+
+    def _owes(self, reply: Reply, start_ns: int, outcome: Outcome) -> None:
+        """The piece of text that did not come."""
+        self.load.add(*_owed(reply, start_ns), time.perf_counter_ns(), outcome)
 
     @property
     def _chat(self) -> Any:
@@ -232,7 +244,11 @@ def explain(error: Exception) -> ServiceError | None:
     if isinstance(error, openai.APIConnectionError):
         return unreachable(error, "the endpoint, AZURE_OPENAI_ENDPOINT or OPENAI_ENDPOINT")
     if isinstance(error, openai.APIStatusError):
-        return _refused(error.status_code, error.response.headers, one_line(error.message).removeprefix(_CODE.format(error.status_code)))
+        return _refused(
+            error.status_code,
+            error.response.headers,
+            one_line(error.message).removeprefix(_CODE.format(error.status_code)),
+        )
     if isinstance(error, http.HTTPError):
         return ServiceError(f"the connection broke in the middle of the answer: {one_line(error)}", passing=True)
     if isinstance(error, json.JSONDecodeError):

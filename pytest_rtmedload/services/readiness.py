@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.report.secrets import redact
-from pytest_rtmedload.services.errors import SdkMissing, ServiceError
+from pytest_rtmedload.services.errors import SdkMissing, ServiceError, one_line
 from pytest_rtmedload.services.threads import run_apart
 
 if TYPE_CHECKING:
@@ -68,13 +68,16 @@ class Readiness:
         if endpoint not in self._ready:
             try:
                 self._ready[endpoint] = Ready(endpoint, _asked(endpoint, ask))
-            except (SdkMissing, ServiceError) as error:
+            except Exception as error:  # noqa: BLE001 - a traceback of a client's own would show what it was given
                 raise self._remembered(endpoint, error) from None
         return self._ready[endpoint]
 
-    def _remembered(self, endpoint: Endpoint, error: SdkMissing | ServiceError) -> NotReady:
+    def _remembered(self, endpoint: Endpoint, error: Exception) -> NotReady:
         missing = isinstance(error, SdkMissing)
-        told = str(error) if missing else f"{endpoint.described} cannot be tested: {error}"
+        why = (
+            str(error) if isinstance(error, SdkMissing | ServiceError) else f"{type(error).__name__}: {one_line(error)}"
+        )
+        told = why if missing else f"{endpoint.described} cannot be tested: {why}"
         self._reasons[endpoint] = reason = redact(told, (endpoint.key, endpoint.token))
         return NotReady(reason, broken=not missing)
 

@@ -49,7 +49,7 @@ CLIENTS: Final = (
     Client("load.ws", ("ws.",)),
     Client("calls", ("voice.",)),
     Client("redis-py", ("redis.",), rate=3000),
-    Client("openai", ("llm.",), users=60),
+    Client("openai", ("llm.",), users=60, rate=3000),
     Client("azure-cosmos", ("cosmos.",), rate=300),
     Client("the Speech SDK", ("stt.", "tts."), users=50),
 )

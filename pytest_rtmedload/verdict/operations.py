@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.names import wholes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def total(tests: Iterable[TestResult]) -> Operations:
     """
     found = Operations()
     for test in tests:
-        operations = [metric for name, metric in test.metrics.items() if name != ITERATION]
+        operations = [test.metrics[name] for name in wholes(test.metrics)]
         if operations:
             found = _sum(_sum(found, of_metrics(operations)), Operations(test.failed_alone, test.failed_alone))
         else:

@@ -1,9 +1,10 @@
 """Shares of failed operations: k = failed + censored of n = ok + failed + censored, by the rule of all targets.
 
-Operations are all metrics but `iteration`. Iterations are judged beside them when some failed for a reason of their
-own (an assertion, a failed check); an iteration that ended because an operation failed is not a second error. The
-worse of the two is the result. Errors count one by one, not by seconds or calls: a burst of errors is a fact about
-the test, and no sampling accident. A limit of 0 cannot be proved by any number of samples; it is observed.
+Operations are all metrics but `iteration` and those that are part of another one. Iterations are judged beside them
+when some failed for a reason of their own (an assertion, a failed check); an iteration that ended because an operation
+failed is not a second error. The worse of the two is the result. Errors count one by one, not by seconds or calls: a
+burst of errors is a fact about the test, and no sampling accident. A limit of 0 cannot be proved by any number of
+samples; it is observed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.results.model import Kind, Verdict
-from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.names import ITERATION, wholes
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict import wording
@@ -60,7 +61,7 @@ def _shares(target: Target, measured: Measured) -> list[Share]:
     elif target.metric:
         shares = [_iterations(measured)]
     else:
-        operations, iterations = _share("operations", measured.operations, measured), _iterations(measured)
+        operations, iterations = _share("operations", wholes(measured.metrics), measured), _iterations(measured)
         shares = [operations, iterations] if iterations.k or not operations.n else [operations]
     return [share for share in shares if share.n]
 

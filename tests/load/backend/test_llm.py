@@ -30,7 +30,7 @@ async def test_streaming(load, llm):
     load.check("a reply that ends", reply.finished in ("stop", "length"))
 
 
-@pytest.mark.load(negative=True, iterations=5, think=0)
+@pytest.mark.load(negative=True, iterations=3, think=0)
 async def test_rate_limit(load, llm):
     reply = await llm.patiently(lambda: llm.complete(said_by(load), longest=SHORTEST_REPLY, throttling=True))
     assert reply.text

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_rtmedload.services.redis_user import TTL_S
 
-COMMAND_MS = 20
+COMMAND_MS = 30
 """A round trip inside one region, with room for a busy server."""
 TURNS = 50
 """Turns of a conversation that are kept."""
