@@ -141,6 +141,7 @@ async def test_fast(load):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "passed", "shards"),
     [(("-n1",), 1, 1), (("-n0",), 1, 1), (("-p", "no:xdist"), 1, 1), (("-n2", "-x"), 0, 2)],

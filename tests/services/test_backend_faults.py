@@ -64,6 +64,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield [llm["key"], cosmos["key"], speech["key"], SECRET]
 
 
+@pytest.mark.slow
 def test_each_fault_shows_as_what_it_is_and_no_key_shows(backend: LoadRun, faulty: list[str]) -> None:
     chosen = "streaming or throttling or (synthesis and not understood) or session or events"
     run = backend("-m", "load", "-rs", "-k", chosen, sizes=SIZES, subprocess=True)

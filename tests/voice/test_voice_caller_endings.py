@@ -291,8 +291,12 @@ async def test_an_agent_that_stops_reading(talker: Talker, calling: Calling, mon
         call = calling(agent.port)
         await call.connect()
         call.write("x" * 15_000_000)
-        await call.say(SHORT)
-        await left_with(call, call.heard())
+
+        async def talk() -> object:
+            await call.say(SHORT)  # it may be noticed here already
+            return await call.heard()
+
+        await left_with(call, talk())
         silent.set()
     assert talker.of_voice() == [FAILED_LOOP]
     assert talker.messages == ["voice.loop: the agent has not read for 0.1 s"]
