@@ -303,10 +303,8 @@ class FanOut:
     ) -> None:
         """One iteration with fixtures of its own; one of them failing is the iteration failing."""
         user, start, measured = running.user, time.perf_counter_ns(), False
-        running.started_ns = start
-        user.thought_ns = 0
-        if running.due_ns:
-            user.late_ns = start - running.due_ns
+        running.started_ns, user.thought_ns = start, 0
+        user.late_ns = start - running.due_ns if running.due_ns else 0
         try:
             async with contextlib.AsyncExitStack() as stack:
                 entered = Entered(stack, known)
