@@ -1,6 +1,6 @@
 """An HTTP server that answers every request with the same bytes: much faster than any client that is measured with it.
 
-Prints its port, then serves until its standard input closes. The one argument names the core to stay on.
+Prints its port, then serves until its standard input closes. The one argument, if any, names the core to stay on.
 """
 
 from __future__ import annotations
@@ -58,6 +58,6 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity"):
+    if sys.argv[1:] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(sys.argv[1])})
     uvloop.run(serve())
