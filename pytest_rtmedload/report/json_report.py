@@ -50,6 +50,8 @@ def test_to_dict(test: TestResult) -> dict[str, Any]:
     """One test's entry of the JSON result."""
     plain: dict[str, Any] = _plain(test)
     plain["targets"] = [_target(target) for target in test.targets]
+    for shown, stage in zip(plain["stages"], test.stages, strict=True):
+        shown["targets"] = [_target(target) for target in stage.targets]
     return plain
 
 

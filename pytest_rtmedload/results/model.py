@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pytest_rtmedload.results.details import CapacityResult, ConversationResult, DriftResult, SlowOperation
+
 SCHEMA_VERSION = 1
 
 
@@ -188,6 +190,28 @@ class TimelinePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class StageResult:
+    """A stretch of the measured phase under one load, judged by itself: a step, a spike, a level of a capacity search."""
+
+    name: str
+    """`20 users`, `before the spike`, …"""
+    users: int
+    begin_s: float
+    """What is judged of it, in seconds since the start line: users need a moment to get going, which is left out."""
+    end_s: float
+    verdict: Verdict
+    reasons: list[str]
+    """Why the verdict is not PASS; one line each."""
+    iterations: int
+    failed: int
+    """Iterations that failed or were cut off."""
+    rate: float | None
+    """Iterations per second."""
+    metrics: dict[str, MetricResult]
+    targets: list[TargetResult]
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
     """One load test, judged."""
 
@@ -240,6 +264,19 @@ class TestResult:
     """True for a run that was INVALID and was made once more: it is shown, and counts for nothing."""
     recordings: list[CallTape] = field(default_factory=list)
     """The calls to listen to: the first ones of each process."""
+    shape: str = "steady"
+    """How users or arrivals changed over time, as written: `steady`, `ramp`, `spike(50, 10s)`, `capacity(5..40)` …"""
+    stages: list[StageResult] = field(default_factory=list)
+    """Empty when the load was the same throughout."""
+    capacity: CapacityResult | None = None
+    drift: list[DriftResult] = field(default_factory=list)
+    """Of steady tests that were long enough to tell."""
+    beside: list[str] = field(default_factory=list)
+    """Node ids of the load tests that ran at the same time: with `--parallel` only."""
+    slowest: list[SlowOperation] = field(default_factory=list)
+    """The slowest of each metric of the measured phase, slowest first."""
+    conversations: list[ConversationResult] = field(default_factory=list)
+    """A typical and a slow call, turn by turn."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
 

@@ -1,0 +1,94 @@
+"""What a test's result tells beyond verdict and percentiles: how it changed over time, what was slow, and examples of calls.
+
+As in the model: what could not be measured is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityResult:
+    """The largest number of concurrent users at which every target was met, by the stages that were tried."""
+
+    users: int | None
+    """None where none can be told: nothing met the targets, the generator was the limit, or the search was cut short."""
+    met: int | None
+    """Most users at which the targets were met."""
+    missed: int | None
+    """Fewest users at which they were not; None when the search ended before that."""
+    text: str
+    """The finding in one line, and why there is no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftResult:
+    """Whether the last third of the measured phase was slower than the first."""
+
+    metric: str
+    percentile: str
+    """`p50` or `p95`."""
+    first_ms: float | None
+    last_ms: float | None
+    first_bounds_ms: tuple[float | None, float | None]
+    last_bounds_ms: tuple[float | None, float | None]
+    drifted: bool
+    """Slower, by more than 10 % and 5 ms, and separated: the 95 % bounds do not overlap."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowOperation:
+    """One of the slowest operations of a metric, to look for in the agent's own log."""
+
+    metric: str
+    tag: str
+    ms: float
+    second: int
+    """Whole seconds since the start line, by intended start."""
+    user: int
+    """Index of the virtual user."""
+    id: str
+    """The call it was made in, or another name the agent knows it by; empty where there is none."""
+    outcome: str
+    """`ok`, or `censored`: it took longer than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationTurn:
+    """One turn of a call, as it was heard. Milliseconds since the call was connected; what did not happen is None."""
+
+    utterance: str
+    """Name of the line the caller spoke; empty for the greeting."""
+    said: str
+    """Its words."""
+    answer: str
+    """The answer's words, where the agent tells them."""
+    speech_begin_ms: float | None
+    speech_end_ms: float | None
+    endpointing_ms: float | None
+    """How long the agent waited to be sure that the caller had finished, where it tells."""
+    onset_ms: float | None
+    """The answer began to be heard."""
+    end_ms: float | None
+    """The last of it sounded."""
+    loop_ms: float | None
+    """`voice.loop` of this turn."""
+    problem: str
+    """Why it is no valid answer; empty when it is one."""
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationResult:
+    """A call, turn by turn, as an example of all calls of a test."""
+
+    kind: str
+    """`typical` or `slow`: by the median of its `voice.loop` among all calls."""
+    call: str
+    """The id the agent was told."""
+    tag: str
+    """The scenario, where the test is tagged with one."""
+    duration_ms: float
+    turns: list[ConversationTurn]
