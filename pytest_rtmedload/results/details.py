@@ -1,4 +1,4 @@
-"""What a test's result tells beyond verdict and percentiles: how it changed over time, what was slow, and examples of calls.
+"""What a result tells beyond verdict and percentiles: how it changed over time, what was slow, examples of calls.
 
 As in the model: what could not be measured is None, never 0.
 """
@@ -13,7 +13,7 @@ class CapacityResult:
     """The largest number of concurrent users at which every target was met, by the stages that were tried."""
 
     users: int | None
-    """None where none can be told: nothing met the targets, the generator was the limit, or the search was cut short."""
+    """None where none can be told: nothing met the targets, the generator was the limit, the search was cut."""
     met: int | None
     """Most users at which the targets were met."""
     missed: int | None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pytest_rtmedload.results.details import CapacityResult, ConversationResult, DriftResult, SlowOperation
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.details import CapacityResult, ConversationResult, DriftResult, SlowOperation
 
 SCHEMA_VERSION = 1
 
@@ -191,7 +193,7 @@ class TimelinePoint:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """A stretch of the measured phase under one load, judged by itself: a step, a spike, a level of a capacity search."""
+    """A stretch of the measured phase under one load, judged by itself: a step, a spike, a capacity level."""
 
     name: str
     """`20 users`, `before the spike`, …"""

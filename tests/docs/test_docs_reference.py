@@ -14,7 +14,7 @@ from pytest_rtmedload.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
 from pytest_rtmedload.options import OPTIONS, Option
 from pytest_rtmedload.report import csv_report, json_report, junit
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
-from pytest_rtmedload.results import model
+from pytest_rtmedload.results import details, model
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.suites import DEFAULT_SUITE, GROUPS, SUITES
 from pytest_rtmedload.verdict import criteria
@@ -136,6 +136,14 @@ def attributes(rows: list[list[str]]) -> set[str]:
         ("`tests[].values{}`", model.ValueResult),
         ("`tests[].errors[]`", model.ErrorResult),
         ("`tests[].generator`", model.GeneratorResult),
+        ("`tests[].generator.shards[]`", model.ShardResult),
+        ("`tests[].recordings[]`", model.CallTape),
+        ("`tests[].stages[]`", model.StageResult),
+        ("`tests[].capacity`", details.CapacityResult),
+        ("`tests[].drift[]`", details.DriftResult),
+        ("`tests[].slowest[]`", details.SlowOperation),
+        ("`tests[].conversations[]`", details.ConversationResult),
+        ("`tests[].conversations[].turns[]`", details.ConversationTurn),
         ("`tests[].timeline[]`", model.TimelinePoint),
         ("`tests[].timeline[].metrics{}`", model.TimelineMetric),
     ],
