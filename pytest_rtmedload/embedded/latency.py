@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 
+_SECOND_NS = 1_000_000_000
+
+
 class Fault(Enum):
     """What is done to a request instead of answering it."""
 
@@ -32,9 +35,9 @@ class Plan(NamedTuple):
     """The fate of one request."""
 
     drawn: int
-    """The delay in nanoseconds."""
+    """The delay in nanoseconds, with what the agent has become slower by."""
     due: int
-    """When the answer leaves, on `time.perf_counter_ns`; later than received + drawn when the agent pauses."""
+    """When the answer leaves, on `time.perf_counter_ns`; later than received + drawn when it pauses or is busy."""
     fault: Fault | None
 
 
@@ -50,18 +53,21 @@ class LatencyModel:
         }
         self._requests = 0
         self._first: int | None = None
+        self._free = 0  # when the next request is taken on
 
     def restart_clock(self) -> None:
         """Count pauses from the next request. Draws go on where they are."""
-        self._first = None
+        self._first, self._free = None, 0
 
     def plan(self, operation: Operation, received: int) -> Plan:
         """The fate of a request that was fully received at `received` (`time.perf_counter_ns`)."""
         drawn = self._settings.delays[operation].draw(self._streams["delay", operation])
         if self._first is None:
             self._first = received
-        since_first = received - self._first
-        due = self._first + finish(since_first, drawn, self._settings.pauses)
+        drawn += self._settings.drift * ((received - self._first) // _SECOND_NS)
+        begin = max(received, self._free)
+        self._free = begin + self._settings.turn
+        due = self._first + finish(begin - self._first, drawn, self._settings.pauses)
         return Plan(drawn, due, self._fault(operation))
 
     def _fault(self, operation: Operation) -> Fault | None:

@@ -62,6 +62,10 @@ AGENT_KEYS: Final = (
     Key("http.error_rate", "0", "share of requests answered 503", _OPERATIONS, fault=True),
     Key("http.cut_rate", "0", "share of requests whose connection is reset, unanswered", _OPERATIONS, fault=True),
     Key("http.stall", "none", "LENGTH@START: everything waits; START counts from the first request", fault=True),
+    Key(
+        "http.drift", "none", "every answer takes this much longer for each second since the first request", fault=True
+    ),
+    Key("http.capacity", "none", "requests a second; those beyond wait for their turn", fault=True),
     Key("slow_start", "none", "everything waits for this long after the first request", fault=True),
     Key("die_after", "never", "answers after which the process is killed by the next request", fault=True),
 )
@@ -81,6 +85,10 @@ class EmbeddedSettings:
     cut_rates: Mapping[Operation, float]
     pauses: tuple[Pause, ...]
     """In order of their start."""
+    drift: int
+    """Nanoseconds by which every answer takes longer for each second since the first request."""
+    turn: int
+    """Nanoseconds that a request keeps all later ones waiting; 0: any number is answered at once."""
     die_after: int | None
     faults: str
     """The injected faults as they were written, or `none`."""
@@ -108,6 +116,8 @@ class EmbeddedSettings:
             error_rates=given.each("http.error_rate", share, dict.fromkeys(Operation, 0.0)),
             cut_rates=given.each("http.cut_rate", share, dict.fromkeys(Operation, 0.0)),
             pauses=tuple(sorted(pause for pause in pauses if pause)),
+            drift=given.one("http.drift", parse_duration, 0),
+            turn=given.one("http.capacity", lambda text: 1_000_000_000 // number(1)(text), 0),
             die_after=given.one("die_after", number(1), None),
             faults=" ".join(pair for pair in pairs if given.is_fault(pair)) or "none",
             parts={part: part.parse(given) for part in PARTS},

@@ -72,3 +72,21 @@ def test_rates_are_met_and_independent_of_each_other() -> None:
 def test_the_request_after_the_last_one_kills() -> None:
     dying = model("die_after=2")
     assert [dying.plan(Operation.HEALTH, 0).fault for _ in range(3)] == [None, None, Fault.DEATH]
+
+
+def test_a_drift_grows_with_every_second_and_ends_with_a_restart() -> None:
+    drifting = model("http.delay=10ms", "http.drift=2ms")
+    second, ms = 1_000_000_000, 1_000_000
+    assert drifting.plan(Operation.HEALTH, 0).drawn == 10 * ms
+    late = drifting.plan(Operation.HEALTH, 5 * second)
+    assert (late.drawn, late.due) == (20 * ms, 5 * second + 20 * ms)
+    drifting.restart_clock()
+    assert drifting.plan(Operation.HEALTH, 9 * second).drawn == 10 * ms
+
+
+def test_requests_beyond_the_capacity_wait_for_their_turn_and_the_queue_drains() -> None:
+    busy = model("http.delay=10ms", "http.capacity=100")
+    ms = 1_000_000
+    assert [busy.plan(Operation.HEALTH, 0).due // ms for _ in range(3)] == [10, 20, 30]
+    assert busy.plan(Operation.HEALTH, 25 * ms).due == 40 * ms
+    assert busy.plan(Operation.HEALTH, 500 * ms).due == 510 * ms
