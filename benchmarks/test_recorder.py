@@ -27,7 +27,7 @@ def ours(values: list[int]) -> float:
     append = recorder.appender(SeriesKey("GET /x"))
     start = time.perf_counter_ns()
     for value in values:
-        append((NS, NS, NS + value))
+        append((NS, NS, NS + value, 7))
     recorder.drain(2 * NS)
     return (time.perf_counter_ns() - start) / len(values)
 

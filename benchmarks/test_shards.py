@@ -103,7 +103,7 @@ def test_shipping() -> None:
     for second in range(SECONDS):
         for number in range(RATE):
             start = second * NS + number * NS // RATE
-            appenders[number % 3]((start, start, start + round(source.lognormvariate(16.5, 0.7))))
+            appenders[number % 3]((start, start, start + round(source.lognormvariate(16.5, 0.7)), number % 50))
         delta = recorder.drain((second + 1) * NS)
         begin = time.thread_time_ns()
         shipped = pickle.dumps(("samples", {"recording": delta}))

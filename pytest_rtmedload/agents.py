@@ -1,7 +1,8 @@
 """Where the agent is: the one that was named, or an embedded one that is started when a test first needs it.
 
 The agent is found once per run, by the coordinator; workers are told its URL. A named agent is asked whether it
-answers before the first test, so that a dead one is one error and not fifty.
+answers before the first test, so that a dead one is one error and not fifty. Where tests run side by side several
+threads want it at once: the first finds it, the others wait for what it finds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -46,6 +48,8 @@ class AgentProvider:
         self._agent: Agent | None = None
         self._embedded: EmbeddedAgent | None = None
         self._answered = False
+        self._missed = False
+        self._lock = threading.RLock()
 
     def known(self) -> Agent | None:
         """The agent if there is one already or one was named; asks a named one once whether it answers.
@@ -53,14 +57,15 @@ class AgentProvider:
         Raises:
             AgentUnavailable: the named agent does not answer, or the embedded one has died.
         """
-        host = self._config.host
-        if host is not None and self._agent is None:
-            self._agent = Agent(host, self._config.dialect, embedded=False)
-        if host is not None and not self._answered:
-            ask(host, dialect_named(self._config.dialect).paths.health)
-            self._answered = True
-        self._check_embedded()
-        return self._agent
+        with self._lock:
+            host = self._config.host
+            if host is not None and self._agent is None:
+                self._agent = Agent(host, self._config.dialect, embedded=False)
+            if host is not None and not self._answered:
+                ask(host, dialect_named(self._config.dialect).paths.health)
+                self._answered = True
+            self._check_embedded()
+            return self._agent
 
     def obtain(self) -> Agent:
         """The agent; an embedded one is started when none was named.
@@ -68,7 +73,8 @@ class AgentProvider:
         Raises:
             AgentUnavailable: there is none and none could be started.
         """
-        return self.known() or self._start_embedded()
+        with self._lock:
+            return self.known() or self._start_embedded()
 
     def service(self, name: str) -> Service:
         """A service of the embedded agent, `llm` for instance; it and the agent are started when they do not run yet.
@@ -78,18 +84,25 @@ class AgentProvider:
         """
         from pytest_rtmedload.embedded.launcher import EmbeddedAgentError  # noqa: PLC0415 - where needed
 
-        agent = self.obtain()
-        if self._embedded is None:
-            url = without_secrets(agent.url)
-            raise AgentUnavailable(f"no embedded {name} beside the agent at {url}: name the endpoint of a real one")
-        try:
-            return self._embedded.service(name)
-        except EmbeddedAgentError as error:
-            raise AgentUnavailable(str(error)) from None
+        with self._lock:
+            agent = self.obtain()
+            if self._embedded is None:
+                url = without_secrets(agent.url)
+                raise AgentUnavailable(f"no embedded {name} beside the agent at {url}: name the endpoint of a real one")
+            try:
+                return self._embedded.service(name)
+            except EmbeddedAgentError as error:
+                raise AgentUnavailable(str(error)) from None
 
     def doubt(self) -> None:
         """A test saw nothing but failures: ask a named agent again before the next test."""
         self._answered = False
+
+    def missed(self) -> bool:
+        """A test cannot have its agent. True when one before it could not either: its error stands for all."""
+        with self._lock:
+            before, self._missed = self._missed, True
+            return before
 
     def info(self) -> AgentInfo:
         """What reports say about the agent."""
@@ -100,7 +113,8 @@ class AgentProvider:
 
     def stop(self) -> None:
         """End what was started; calling it again does nothing."""
-        embedded, self._embedded = self._embedded, None
+        with self._lock:  # one that is just being started is waited for, or it would be left behind
+            embedded, self._embedded = self._embedded, None
         if embedded is not None:
             embedded.stop()
 
@@ -122,8 +136,13 @@ class AgentProvider:
         return self._agent
 
 
-def ask(url: str, path: str) -> None:
+def ask(url: str, path: str, within_s: float = ANSWER_S) -> None:
     """Ask an agent for any HTTP answer at all.
+
+    Args:
+        url: of the agent.
+        path: of what is asked for.
+        within_s: how many seconds it may take.
 
     Raises:
         AgentUnavailable: it gives none; the message says which address, why and what to do.
@@ -131,7 +150,7 @@ def ask(url: str, path: str) -> None:
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
-        connection = connect(parts.hostname or "", parts.port, timeout=ANSWER_S)
+        connection = connect(parts.hostname or "", parts.port, timeout=within_s)
         try:
             connection.request("GET", parts.path.rstrip("/") + path)
             connection.getresponse()
@@ -139,18 +158,18 @@ def ask(url: str, path: str) -> None:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise AgentUnavailable(
-            f"the agent at {without_secrets(url)} does not answer: {_reason(error)}; "
+            f"the agent at {without_secrets(url)} does not answer: {_reason(error, within_s)}; "
             "start it, correct its URL (--load-host or API_BASE_URL), or leave that out to test the embedded agent"
         ) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, within_s: float) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, socket.gaierror):
         return "the host name is not known"
     if isinstance(error, TimeoutError):
-        return f"no answer within {ANSWER_S:g} s"
+        return f"no answer within {within_s:g} s"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or error})"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

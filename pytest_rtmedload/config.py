@@ -75,11 +75,19 @@ class LoadConfig:
     seed: int
     live: bool | None
     uvloop: bool
+    parallel: bool
+    """Groups run at the same time, where pytest-xdist can do it."""
     embedded: tuple[str, ...]
     duration_cap: float | None
     """`TEST_DURATION`: replaces the suite's duration."""
     users_cap: int | None
     """`MAX_USERS`: caps users of markers and suites."""
+    samples: bool = False
+    """Every sample is written to a file."""
+    debug: bool = False
+    """Load tests run once, by one user, and tell what they do."""
+    debug_named: bool = False
+    """True when that was asked for on the command line."""
     services: NamedServices = field(default_factory=NamedServices)
     """The backend services that were named, with their keys."""
 
@@ -90,8 +98,8 @@ class LoadConfig:
 
     @property
     def sized_by_command_line(self) -> bool:
-        """True when a suite or a size was given on the command line: load tests are wanted."""
-        return self.suite_named or bool(self.command_line.values or self.command_line.users_of)
+        """True when a suite, a size or debugging was asked for on the command line: load tests are wanted."""
+        return self.suite_named or self.debug_named or bool(self.command_line.values or self.command_line.users_of)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -191,7 +199,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "target": parse_target,
     "seed": _seed,
     "live": _flag,
-    "uvloop": _flag,
+    **dict.fromkeys(("samples", "debug", "uvloop", "parallel"), _flag),
     **{f"{word}_users": _count for word in GROUP_OPTIONS.values()},
 }
 """What reads the text of an option; the others are texts."""
@@ -276,9 +284,13 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         seed=secrets.randbelow(2**31) if seed is None else seed,
         live=strongest("live"),
         uvloop=strongest("uvloop", False),
+        parallel=strongest("parallel", False),
         embedded=tuple(strongest("embedded", ())),
         duration_cap=_from_variable(environment, "TEST_DURATION", seconds),
         users_cap=_from_variable(environment, "MAX_USERS", _count),
+        samples=strongest("samples", False),
+        debug=strongest("debug", False) or bool(config.getoption("usepdb", False)),
+        debug_named=bool(sources[0].get(BY_NAME["debug"])),
         services=NamedServices.from_environment(environment),
     )
 

@@ -6,16 +6,17 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_rtmedload.marker import checked, group_of, make_spec, marker_arguments
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.run import conclude
 from pytest_rtmedload.workload.blocking import on_threads
 from pytest_rtmedload.workload.fan_out import LOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.run import Tests
@@ -104,8 +105,7 @@ class LoadRun:
         judged = await self._judged(body, arguments)
         self.finished += 1
         self._item.user_properties.extend(judged.properties)
-        if judged.failed:
-            pytest.fail(judged.text, pytrace=False)
+        conclude(judged)
         return LoadResult(judged.result)
 
     async def _judged(self, body: Callable[..., Any], arguments: dict[str, Any]) -> Judged:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.results.names import ITERATION
-from pytest_rtmedload.results.plan import PERCENTILES, Target
+from pytest_rtmedload.results.plan import PERCENTILES, Evidence, Target
 from pytest_rtmedload.suites import CUSTOM_GROUP, GROUPS, SUITES
 from pytest_rtmedload.targets import from_mapping, make_target
 from pytest_rtmedload.workload.durations import per_second, seconds, some_seconds
-from pytest_rtmedload.workload.shapes import Shape, parse_shape
+from pytest_rtmedload.workload.shapes import RAMP_STEPS, Kind, Shape, parse_shape
 from pytest_rtmedload.workload.spec import DEFAULT_TIMEOUT_S, LoadSpec
 
 if TYPE_CHECKING:
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 DEFAULT_ERRORS: Final = 0.05
 CRITICAL_ERRORS: Final = 0.005
 """Error limits of tests that state none: 5 %, and 0.5 % for `critical=True`."""
+ONE_LOOK: Final[dict[str, Any]] = {
+    "users": 1,
+    "iterations": 1,
+    **dict.fromkeys(("ramp", "warmup", "think"), 0.0),
+    "rate": None,
+    "shape": Shape(),
+    "evidence": Evidence.NONE,
+}
+"""Sizes of every load test while it is debugged."""
+
+
+_OF_USERS: Final = "it is about users, not about arrivals: leave the rate out"
 
 
 def _whole(value: Any) -> int:
@@ -115,6 +128,8 @@ def checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if "users" in arguments and "rate" in arguments:
         raise ValueError(f"{where}(users=…, rate=…): arrivals at a rate are not users; limit them with max_in_flight")
     shape = arguments.get("shape")
+    if shape is not None and shape.of_users and "rate" in arguments:
+        raise ValueError(f"{where}(shape={given['shape']!r}, rate=…): {_OF_USERS}")
     if shape is not None and shape.open and shape.rates is None and "rate" not in arguments:
         raise ValueError(f"{where}(shape={given['shape']!r}): say how many arrive: rate=50, or arrivals(10..200)")
     return arguments
@@ -151,7 +166,7 @@ def make_spec(nodeid: str, group: str, arguments: Mapping[str, Any], config: Loa
         critical=arguments.get("critical", False),
         negative=arguments.get("negative", False),
         max_in_flight=arguments.get("max_in_flight"),
-        **_sizes(group, arguments, config),
+        **(_sizes(group, arguments, config) | (ONE_LOOK if config.debug else {})),
     )
 
 
@@ -176,13 +191,43 @@ def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict
     for source in (config.environment.of(group), config.ini.of(group), marked, config.command_line.of(group)):
         found |= source
         given |= set(source)
+        _let_the_stronger_win(found, source)
+    if config.users_cap is not None and "shape" in marked:
+        found["shape"] = found["shape"].capped(config.users_cap)
     timed = "duration" in config.command_line.values
     found["iterations"] = arguments.get("iterations") or (None if timed else suite.iterations)
     if found["iterations"] is not None:
         found |= {name: 0.0 for name in ("ramp", "warmup") if name not in given}
-    if found["rate"] is not None and not found["shape"].open:
-        found["shape"] = Shape("arrivals")
+    found["shape"] = _fitting_shape(found)
+    if found["shape"].users is not None:
+        found["users"] = found["shape"].users[0]
     return found
+
+
+def _let_the_stronger_win(found: dict[str, Any], source: Mapping[str, Any]) -> None:
+    """A shape of users and a rate of arrivals exclude each other: what a weaker source said gives way."""
+    if "rate" in source and "shape" not in source and found["shape"].of_users:
+        found["shape"] = Shape()
+    if "shape" in source and "rate" not in source and source["shape"].of_users:
+        found["rate"] = None
+
+
+def _fitting_shape(sizes: Mapping[str, Any]) -> Shape:
+    """The shape of a test with these sizes.
+
+    Raises:
+        ValueError: a shape of users together with a rate of arrivals.
+    """
+    shape: Shape = sizes["shape"]
+    if sizes["iterations"] is not None and shape.kind is not Kind.CUSTOM and not shape.open:
+        shape = Shape()  # so many iterations and no more: there is no time for a shape
+    if sizes["rate"] is not None and shape.of_users:
+        raise ValueError(f"shape {shape.text!r}: {_OF_USERS}")
+    if sizes["rate"] is not None and shape.kind is Kind.STEADY:
+        return Shape(Kind.ARRIVALS, text="arrivals")
+    if shape.of_users and shape.users is None:  # up to what the suite, the marker or the command line says
+        return replace(shape, users=(max(1, round(sizes["users"] / RAMP_STEPS)), max(2, sizes["users"])))
+    return shape
 
 
 def _targets(arguments: Mapping[str, Any]) -> tuple[Target, ...]:

@@ -52,7 +52,7 @@ SIZES: Final = (
     Option("warmup", "time under full load before the measured phase", "TIME"),
     Option("think", "mean pause of a user between two iterations; 0 saturates", "TIME"),
     Option("rate", "arrivals per second (open model): judged from when they were due", "RATE"),
-    Option("shape", "how load changes over time: steady, arrivals(poisson), arrivals(10..200)", "SHAPE"),
+    Option("shape", "how load changes: steady, ramp, steps(5..50 by 5), spike(50, 10s), capacity(2..40), …", "SHAPE"),
     Option("evidence", "how sure a verdict must be: strict, provisional or point", "MODE"),
 )
 """Options that size a load test; one of them on the command line selects the load tests."""
@@ -63,6 +63,12 @@ OTHERS: Final = (
         "named sizes: smoke, quick, standard or comprehensive (default: quick)",
         "NAME",
         aliases=("--suite",),
+    ),
+    Option(
+        "parallel",
+        "run the groups (api, backend, ws, flows) at the same time, each in a process of its own (needs pytest-xdist)",
+        flag=True,
+        aliases=("--parallel",),
     ),
     Option(
         "host",
@@ -88,6 +94,8 @@ OTHERS: Final = (
         "greeting", "seconds a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"
     ),
     Option("record_calls", "write down the first N calls of each test as WAV files and pictures", "N"),
+    Option("samples", "write every sample to a CSV file while the run goes on", flag=True),
+    Option("debug", "one user, one iteration, and every operation in a line as it ends; implied by --pdb", flag=True),
     Option("report_dir", "folder for results (default: results)", "DIR"),
     Option("seed", "seed of all random numbers (default: a new one, shown in the report)", "N"),
     Option("live", "show a live line while a load test runs (default: on a terminal)", flag=True),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.explicit import LoadRun
+    from pytest_rtmedload.parallel import Arrangement
     from pytest_rtmedload.run import Run, Tests
     from pytest_rtmedload.workload.spec import LoadSpec
 
@@ -37,6 +38,9 @@ ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
 """Names under which pytest-asyncio may be registered."""
 SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
 OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
+GROUPS: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""Node id of each load test that was selected → its group."""
+PARALLEL: pytest.StashKey[Arrangement] = pytest.StashKey()
 UNASKED: pytest.StashKey[int] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 TESTS: pytest.StashKey[Tests] = pytest.StashKey()
@@ -53,6 +57,21 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Gen
     declared.add_aliases(parser, args)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Before pytest-xdist reads how many workers it shall start."""
+    asked = not hasattr(config, "workerinput") and declared.mentioned(config, "parallel")
+    if asked and options_of(config).parallel:
+        from pytest_rtmedload.parallel import arrange  # noqa: PLC0415 - only where it is asked for
+
+        config.stash[PARALLEL] = arrange(config, debug=options_of(config).debug)
+    return (yield)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return config.stash[PARALLEL].note if PARALLEL in config.stash else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
@@ -62,10 +81,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(UvloopPlugin(), "rtmedload-uvloop")
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no" and config.getoption("tx", None):
-        from pytest_rtmedload.shards.xdist import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
+        _become_controller(config)
 
-        controller = ControllerPlugin(config, functools.partial(prepared_run_of, config), CHANNEL)
-        config.pluginmanager.register(controller, "rtmedload-controller")
+
+def _become_controller(config: pytest.Config) -> None:
+    """Load tests run in the workers of pytest-xdist."""
+    from pytest_rtmedload.shards.xdist import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
+    from pytest_rtmedload.shards.xdist_parallel import GroupsPlugin  # noqa: PLC0415 - as above
+
+    run = functools.partial(prepared_run_of, config)
+    groups = GroupsPlugin(lambda: config.stash.get(GROUPS, {})) if side_by_side(config) else None
+    if groups is not None:
+        config.pluginmanager.register(groups, "rtmedload-groups")
+    controller = ControllerPlugin(config, run, CHANNEL, lambda: None if groups is None else groups.lanes)
+    config.pluginmanager.register(controller, "rtmedload-controller")
+
+
+def side_by_side(config: pytest.Config) -> bool:
+    """Whether the groups of load tests run at the same time."""
+    return PARALLEL in config.stash and config.stash[PARALLEL].side_by_side
 
 
 def options_of(config: pytest.Config) -> LoadConfig:
@@ -84,7 +118,8 @@ def run_of(config: pytest.Config) -> Run:
 
         if TERMINAL not in config.stash:
             config.stash[TERMINAL] = open_terminal()
-        config.stash[RUN] = Run(config, options_of(config), config.stash[TERMINAL])
+        terminal = config.stash[TERMINAL]
+        config.stash[RUN] = Run(config, options_of(config), terminal, side_by_side=side_by_side(config))
     return config.stash[RUN]
 
 
@@ -155,12 +190,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     options = options_of(config)
     for item in tests:
-        item.stash[SPEC] = spec_of(item, options)
+        try:
+            item.stash[SPEC] = spec_of(item, options)
+        except ValueError as error:  # sizes that cannot go together; what the marker says alone was checked before
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from None
         reason = selection.why_not(item, config, options)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
             config.stash[UNASKED] = config.stash.get(UNASKED, 0) + (reason == selection.UNASKED)
             tests = [test for test in tests if test is not item]
+    config.stash[GROUPS] = {test.nodeid: test.stash[SPEC].group for test in tests}
     if tests and CHANNEL in getattr(config, "workerinput", {}):
         from pytest_rtmedload.shards.xdist_worker import WorkerPlugin  # noqa: PLC0415 - only with pytest-xdist
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +20,13 @@ import pytest
 from pytest_rtmedload.about import run_info
 from pytest_rtmedload.agents import AgentProvider
 from pytest_rtmedload.dialects import Dialect, dialect_named
+from pytest_rtmedload.journal import RunJournal
 from pytest_rtmedload.report import junit
+from pytest_rtmedload.report.ci import announcers
 from pytest_rtmedload.report.files import Written, prepare_directory, write_reports
 from pytest_rtmedload.report.json_report import test_to_dict
-from pytest_rtmedload.report.live import LiveLine
+from pytest_rtmedload.report.live import live_view
+from pytest_rtmedload.report.live_hooks import NAME, StepsAside
 from pytest_rtmedload.report.terminal import write_summary
 from pytest_rtmedload.results.model import RunResult, Verdict
 from pytest_rtmedload.results.plan import Evidence
@@ -29,6 +34,7 @@ from pytest_rtmedload.services.finding import NotNamed, find
 from pytest_rtmedload.shards.conversation import Judged, LoadTest, Refused, own_version
 from pytest_rtmedload.shards.coordinator import Coordinator
 from pytest_rtmedload.shards.link import InProcessLink
+from pytest_rtmedload.shards.side_by_side import SideBySide
 from pytest_rtmedload.shards.worker import Worker
 from pytest_rtmedload.verdict.run import summarise
 from pytest_rtmedload.watch import Watch
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.services.endpoints import Endpoint
     from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.side_by_side import Coordination
     from pytest_rtmedload.workload.spec import LoadSpec
 
 FICTIONAL_NUMBER: Final = "+15550100000"
@@ -127,8 +134,7 @@ class Tests:
         """
         judged = await self.judged(spec, body, arguments)
         item.user_properties.extend(judged.properties)
-        if judged.failed:
-            pytest.fail(judged.text, pytrace=False)
+        conclude(judged)
 
     async def judged(
         self, spec: LoadSpec, body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]
@@ -138,6 +144,9 @@ class Tests:
         Raises:
             BaseException: pytest's outcome when it could not run, or was ended from within.
         """
+        raised: list[Exception] = []
+        if self._options.debug:
+            body = _remembering(body, raised)
         refused: Refused | None = None
         try:
             judged = await self._worker.run(LoadTest(spec, body, arguments))
@@ -149,7 +158,7 @@ class Tests:
             refused = error
         if refused is not None:
             _refuse(refused)
-        return judged
+        return replace(judged, raised=next(iter(raised), None))
 
 
 class Run:
@@ -158,24 +167,35 @@ class Run:
     Args:
         config: pytest's.
         options: the options.
-        terminal: where the live line is shown.
+        terminal: where the live view is shown.
+        side_by_side: groups run at the same time, each under a coordinator of its own.
     """
 
-    def __init__(self, config: pytest.Config, options: LoadConfig, terminal: TextIO) -> None:
+    def __init__(
+        self, config: pytest.Config, options: LoadConfig, terminal: TextIO, *, side_by_side: bool = False
+    ) -> None:
         self._config = config
         self._options = options
         self._started = datetime.now().astimezone()
         self._directory = Path(config.rootpath, options.report_dir)
         self._agents = AgentProvider(options)
         captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
-        line = LiveLine(
-            terminal,
-            enabled=options.live is True or (options.live is None and captured),
-            interactive=options.live is None,
+        colour = config.getoption("color", "auto") != "no"
+        live = False if options.debug else options.live  # operations are told in lines of their own
+        self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
+        config.pluginmanager.register(StepsAside(self._view), NAME)
+        watch, began = Watch(self._view, options.targets), time.perf_counter()
+        self._journal = RunJournal(options, self._started, terminal)
+        coordinator = functools.partial(
+            Coordinator, options, self._agents, _present, watch, began=began, journal=self._journal
         )
-        self.coordinator = Coordinator(options, self._agents, _present, Watch(line))
+        self.coordinator: Coordination = SideBySide(coordinator) if side_by_side else coordinator()
         self._result: RunResult | None = None
         self._written: Written | None = None
+        self._announcers = announcers(os.environ, config.rootpath)
+        for announcer in self._announcers:
+            config.pluginmanager.register(announcer.places)
+        self._announced: list[str] = []
         self._criteria_logged = False
         self._on_interrupt: Any = None  # what SIGINT did before it was ignored
 
@@ -215,7 +235,12 @@ class Run:
         complete = ended and not session.shouldstop and not session.shouldfail
         summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self.coordinator.elapsed)
         self._result = RunResult(summary, info, criteria, tests)
-        self._written = write_reports(self._result, self._directory, self._started)
+        self._written = write_reports(self._result, self._directory, self._started, *self._journal.close())
+        self._announced = [
+            line
+            for announcer in self._announcers
+            for line in announcer.announce(self._result, self._written, self._options.redact, goals_fail=strict)
+        ]
         for report in junit.criterion_reports(criteria, goals_fail=strict):
             self._config.hook.pytest_runtest_logreport(report=report)
             if report.failed and session.exitstatus == pytest.ExitCode.OK:
@@ -230,10 +255,14 @@ class Run:
         """Say what the run came to."""
         if self._result is not None:
             write_summary(terminalreporter, self._result, self._written, self._config.get_verbosity())
+            for line in self._announced:
+                terminalreporter.write_line(line)
 
     def close(self) -> None:
         """End what is still running, whatever happened before."""
         self._hear_interrupts()
+        self._view.finish()
+        self._journal.close()
         self._agents.stop()
 
 
@@ -247,6 +276,34 @@ def prepare_reports(config: pytest.Config, options: LoadConfig) -> None:
         prepare_directory(Path(config.rootpath, options.report_dir))
     except OSError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def conclude(judged: Judged) -> None:
+    """End a test as its verdict says.
+
+    Raises:
+        BaseException: pytest's failure, if it failed; while it is debugged what its body raised, so that a debugger
+            opens there.
+    """
+    if judged.failed and judged.raised is not None:
+        judged.raised.add_note(judged.text.partition("\n")[0])
+        raise judged.raised
+    if judged.failed:
+        pytest.fail(judged.text, pytrace=False)
+
+
+def _remembering(body: Callable[..., Awaitable[object]], raised: list[Exception]) -> Callable[..., Awaitable[object]]:
+    """The body, of which we remember what it raises."""
+
+    @functools.wraps(body)
+    async def remembered(**arguments: Any) -> None:
+        try:
+            await body(**arguments)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return remembered
 
 
 async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> None:
@@ -277,6 +334,6 @@ def _refuse(refused: Refused) -> NoReturn:
 def open_terminal() -> TextIO:
     """The real standard output; to be called while pytest does not capture it."""
     try:
-        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace")
     except (OSError, ValueError, AttributeError):
         return Path(os.devnull).open("w", encoding="utf-8")

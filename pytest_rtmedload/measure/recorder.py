@@ -14,25 +14,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_rtmedload.results.conversations import Conversations
+from pytest_rtmedload.results.details import SlowOperation
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.recording import (
     CallSample,
     Cell,
     Clock,
     Health,
+    Outcome,
     Phase,
     Recording,
     SeriesKey,
     ValueStats,
 )
+from pytest_rtmedload.results.samples import NOBODY, SampleRows
+from pytest_rtmedload.results.slowest import MOST, Slowest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    Row = tuple[int, int, int]
-    """Intended start, start and end, in nanoseconds of one monotonic clock."""
+    from pytest_rtmedload.measure.trace import Trace
+    from pytest_rtmedload.results.conversations import Conversed
+
+    Row = tuple[int, int, int, int]
+    """Intended start, start and end, in nanoseconds of one monotonic clock, and the index of the user."""
 
 NS = 1_000_000_000
 _FOREVER = 2**62
@@ -44,7 +52,7 @@ def warm_up() -> None:
     recorder.start(0, {Phase.MEASURE: (0.0, 1.0)})
     append = recorder.appender(SeriesKey("warm up"))
     for start in (0, NS):  # two cells, so that all branches are taken
-        append((start, start, start + 10))
+        append((start, start, start + 10, 0))
     recorder.lagged(0, 1)
     recorder.drain(NS)
 
@@ -54,10 +62,16 @@ class Recorder:
 
     Args:
         response_time: record the response time (end − intended start) beside the service time: open model.
+        each: keep the samples one by one as well, to be taken with `take_rows`.
+        trace: tells of every operation as it ends.
     """
 
-    def __init__(self, *, response_time: bool = False) -> None:
+    def __init__(self, *, response_time: bool = False, each: bool = False, trace: Trace | None = None) -> None:
         self._response_time = response_time
+        self._trace = trace
+        self._each: list[SampleRows] | None = [] if each else None
+        self._slowest = Slowest()  # of all drains: what the next one must exceed
+        self._conversations = Conversations()
         self._rows: dict[tuple[SeriesKey, bool, str], list[Row]] = {}
         self._ended_calls: set[str] = set()
         self._frames: list[tuple[int, int, int]] = []
@@ -78,7 +92,8 @@ class Recorder:
             setup: samples made in user fixtures: phase *setup*, whenever they happen.
             call: the call the samples belong to, until `end_call`; they are then kept one by one, too.
         """
-        return self._rows.setdefault((key, setup, call), []).append
+        append = self._rows.setdefault((key, setup, call), []).append
+        return append if self._trace is None else self._trace.watched(append, key, call)
 
     def end_call(self, call: str) -> None:
         """No more samples of this call."""
@@ -145,11 +160,19 @@ class Recorder:
         """Count an error under its message."""
         with self._lock:
             self._pending.add_error(message, example)
+        if self._trace is not None:
+            self._trace.error(message)
 
     def tape(self, call: str, stem: str) -> None:
         """A call was written down, to files that begin like this."""
         with self._lock:
             self._pending.tapes[call] = stem
+
+    def conversation(self, call: Conversed) -> None:
+        """A call that began in the measured phase has ended."""
+        if self._conversations.admits(call):
+            self._conversations.add(call)
+            self._pending.conversations.add(call)
 
     def note(self, line: str) -> None:
         """Something a reader of the result should know."""
@@ -189,7 +212,16 @@ class Recorder:
             delta.users[self._users_second] = self._users_peak
         if health is not None:
             delta.health.merge(health)
+        if final and self._trace is not None:
+            self._trace.flush()
         return delta
+
+    def take_rows(self) -> list[SampleRows]:
+        """The samples one by one that were drained since the last call, if they are kept."""
+        taken = self._each or []
+        if self._each is not None:
+            self._each = []
+        return taken
 
     def _account_frames(self, health: Health) -> None:
         """How late the frames of the measured phase were."""
@@ -202,29 +234,67 @@ class Recorder:
             health.frame_lateness.record_array(np.repeat(late_ns // 1000, counts))
 
     def _bin(self, into: Recording, key: SeriesKey, rows: list[Row], *, setup: bool, call: str) -> None:
-        flat = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
-        intended, start, end = flat[:, 0], flat[:, 1], flat[:, 2]
+        flat = np.fromiter(chain.from_iterable(rows), np.int64, 4 * len(rows)).reshape(-1, 4)
+        intended, start, end, user = flat.T
+        phase = self._phases_of(intended, setup=setup)
         clocks = {Clock.SERVICE: end - start}
         if self._response_time:
             clocks[Clock.RESPONSE] = end - intended
-        for cell, chosen in self._cells(intended, end, setup=setup):
+        for cell, chosen in self._cells(intended, end, phase):
             for clock, latency in clocks.items():
-                cells = into.cells(key._replace(clock=clock))
-                cells.setdefault(cell, Histogram()).record_array(latency[chosen] // 1000)
+                us = latency[chosen] // 1000
+                into.cells(key._replace(clock=clock)).setdefault(cell, Histogram()).record_array(us)
                 if call:
                     samples = into.calls.setdefault(key._replace(clock=clock), [])
-                    samples.extend(CallSample(call, cell, int(us)) for us in latency[chosen] // 1000)
+                    samples.extend(CallSample(call, cell, each) for each in us.tolist())
+            if cell.phase == Phase.MEASURE and key.outcome in (Outcome.OK, Outcome.CENSORED):
+                slow = self._slow(key.metric, us)  # of the last clock, which is the judged one
+                if len(slow):
+                    who, ms = user[chosen][slow].tolist(), (us[slow] / 1000).tolist()
+                    self._note_slow(into, key, call, cell.second, zip(who, ms, strict=True))
+        if self._each is not None:
+            times = flat[:, :3] - self._zero(intended)
+            names = tuple(map(str, self._phase_names))
+            table = np.column_stack((phase, user, times))
+            self._each.append(SampleRows(*key[:3], call, names, table, self._response_time))
+
+    def _slow(self, metric: str, us: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Which of these may be among the slowest: mostly none, which one comparison tells."""
+        above = np.flatnonzero(us > self._slowest.floor_ms(metric) * 1000)
+        return above if len(above) <= MOST else above[np.argpartition(us[above], -MOST)[-MOST:]]
+
+    def _note_slow(
+        self, into: Recording, key: SeriesKey, call: str, second: int, found: Iterable[tuple[int, float]]
+    ) -> None:
+        operations = [
+            SlowOperation(key.metric, key.tag, ms, second, user, call, str(key.outcome))
+            for user, ms in found
+            if user != NOBODY
+        ]
+        self._slowest.add(operations)
+        into.slowest.add(operations)
+
+    @property
+    def _phase_names(self) -> list[Phase]:
+        """Phases by number."""
+        return [Phase.SETUP, *(name for _, name in self._borders)]
+
+    def _phases_of(self, intended: NDArray[np.int64], *, setup: bool) -> NDArray[np.int64]:
+        """The numbers of the phases of rows."""
+        borders = np.array([border for border, _ in self._borders], np.int64)
+        return np.zeros_like(intended) if setup else np.searchsorted(borders, intended, side="right")
+
+    def _zero(self, intended: NDArray[np.int64]) -> int:
+        """The start line; where there is none yet, the first of these rows."""
+        return self._t0 if self._t0 is not None else int(intended[0])
 
     def _cells(
-        self, intended: NDArray[np.int64], end: NDArray[np.int64], *, setup: bool
+        self, intended: NDArray[np.int64], end: NDArray[np.int64], phase: NDArray[np.int64]
     ) -> Iterator[tuple[Cell, NDArray[np.bool_]]]:
         """The cells that occur among the rows, each with the rows that belong to it."""
-        t0 = self._t0 if self._t0 is not None else int(intended[0])
-        second = np.maximum((intended - t0) // NS, 0)
-        borders = np.array([border for border, _ in self._borders], np.int64)
-        phase = np.zeros_like(second) if setup else np.searchsorted(borders, intended, side="right")
+        second = np.maximum((intended - self._zero(intended)) // NS, 0)
         code = (phase << 33) | (second << 1) | self._overlaps_lag(intended, end)
-        names = [Phase.SETUP, *(name for _, name in self._borders)]
+        names = self._phase_names
         codes = code[:1] if (code == code[0]).all() else np.unique(code)  # most drains see one second of one phase
         for found in codes.tolist():
             cell = Cell(names[found >> 33], (found >> 1) & 0xFFFFFFFF, bool(found & 1))

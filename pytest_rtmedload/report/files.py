@@ -1,22 +1,26 @@
 """Report files: no result is lost, and none is overwritten.
 
 The JSON is written first and appears only when it is complete. Every other report may fail on its own (a full disk,
-a broken template): that costs one line. A run never overwrites another run's files; only the `latest` copies change,
-and one that could not be renewed is removed, so that `latest` is never an older run.
+a broken template): that costs one line. A run never overwrites another run's files, not even when two end in the same
+second; only the `latest` copies change, all by one run before the next, and one that could not be renewed is removed,
+so that `latest` is never an older run. Every file is there completely or as it was before.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.report import csv_report, formats, json_report, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -24,13 +28,20 @@ if TYPE_CHECKING:
 
 PREFIX = "load_test_report_"
 SUFFIXES = (".json", ".csv", "_timeline.csv", ".html", "_summary.log")
+SAMPLES_SUFFIX = "_samples.csv"
+"""Of the samples one by one, which are written while the run goes on; only on request."""
 _OPTION = "name another directory with --load-report-dir"
+_TURN_S: Final = 5.0
+"""The longest another run is waited for that renews its `latest` copies, which takes milliseconds."""
+_TURN_PAUSE_S: Final = 0.01
 
 
 @dataclass(slots=True)
 class Written:
     """What was written and what was not."""
 
+    stem: Path | None = None
+    """What all files of this run begin with, and no other run's; None when the folder could not be used."""
     paths: dict[str, Path] = field(default_factory=dict)
     """Suffix (`.json`, `_timeline.csv` …) → the file of this run."""
     latest: dict[str, Path] = field(default_factory=dict)
@@ -67,43 +78,62 @@ def prepare_directory(path: Path) -> None:
         raise _explained(f"report directory {path}: cannot be written to", error) from None
 
 
-def write_reports(run: RunResult, directory: Path, stamp: datetime) -> Written:
+def write_reports(
+    run: RunResult, directory: Path, stamp: datetime, samples: Path | None = None, problems: Iterable[str] = ()
+) -> Written:
     """Write all reports of a run; never raises for a report that fails.
 
     Args:
         run: the finished or interrupted run.
         directory: created when missing.
         stamp: names the files, `load_test_report_<YYYYmmdd_HHMMSS>…`; a second run in that second gets `_2`.
+        samples: the file of samples, complete, which is given the name it should have beside the others.
+        problems: what went wrong before; one line each.
 
     Returns:
         The paths, and one line for each report that could not be written.
     """
-    written = Written()
-    stem = f"{PREFIX}{stamp:%Y%m%d_%H%M%S}"
-    with _noted(written, f"report directory {directory}"):
+    written = Written(problems=list(problems))
+    with _noted(written, f"report directory {directory}"), contextlib.ExitStack() as stack:
         directory.mkdir(parents=True, exist_ok=True)
-    if written.problems:
-        return written
-    with _noted(written, f"{directory / stem}.json"):
-        stem = _write_json(run, directory, stem)
-        written.paths[".json"] = directory / f"{stem}.json"
-    for suffix, render in _renderers(run, written).items():
-        path = directory / f"{stem}{suffix}"
-        with _noted(written, str(path)):
-            _replace(path, render().encode("utf-8", "backslashreplace"))
-            written.paths[suffix] = path
-    for suffix in SUFFIXES:
-        _renew_latest(written, directory, suffix)
+        written.stem = directory / stack.enter_context(_reserved(directory, f"{PREFIX}{stamp:%Y%m%d_%H%M%S}"))
+        if samples is not None:
+            _adopt_samples(written, samples, written.stem)
+        _write_all(run, written, written.stem)
+        stack.enter_context(_turn(directory))
+        for suffix in (*SUFFIXES, SAMPLES_SUFFIX):
+            _renew_latest(written, directory, suffix)
     return written
 
 
-def _renderers(run: RunResult, written: Written) -> dict[str, Callable[[], str]]:
+def _adopt_samples(written: Written, samples: Path, stem: Path) -> None:
+    """Samples were written before it was known which name is free: mostly it is theirs."""
+    path = stem.with_name(stem.name + SAMPLES_SUFFIX)
+    with _noted(written, str(samples)):
+        written.paths[SAMPLES_SUFFIX] = samples if path.exists() else samples.rename(path)
+
+
+def _write_all(run: RunResult, written: Written, stem: Path) -> None:
+    """Write the JSON first, then what people read."""
+    renderers = {".json": lambda: json_report.to_json(run), **_renderers(run, written)}
+    for suffix, render in renderers.items():
+        path = stem.with_name(stem.name + suffix)
+        with _noted(written, str(path)):
+            replace_file(path, render(), durable=suffix == ".json")
+            written.paths[suffix] = path
+
+
+def _renderers(run: RunResult, written: Written) -> dict[str, Callable[[], bytes]]:
     """Suffix → content; the log comes last and names the others."""
+
+    def log() -> str:
+        return text.summary_text(run, [path.name for path in written.paths.values()], written.problems)
+
     return {
-        ".csv": lambda: csv_report.metrics_csv(run),
-        "_timeline.csv": lambda: csv_report.timeline_csv(run),
-        ".html": lambda: _page(run),
-        "_summary.log": lambda: text.summary_text(run, list(map(str, written.paths.values())), written.problems),
+        ".csv": lambda: utf8(csv_report.metrics_csv(run)),
+        "_timeline.csv": lambda: utf8(csv_report.timeline_csv(run)),
+        ".html": lambda: utf8(_page(run)),
+        "_summary.log": lambda: utf8(log()),
     }
 
 
@@ -113,46 +143,96 @@ def _page(run: RunResult) -> str:
     return page(run)
 
 
-def _write_json(run: RunResult, directory: Path, stem: str) -> str:
-    """Write the JSON under the first free stem: its temporary file, created exclusively, reserves the name."""
-    content = json_report.to_json(run)
+def utf8(content: str) -> bytes:
+    """A report's text as its file holds it: paths and answers may carry what UTF-8 does not know."""
+    return content.encode("utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def _reserved(directory: Path, stem: str) -> Iterator[str]:
+    """The first free stem, ours until the reports are written: a hidden file, created exclusively, says so."""
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}_{number}"
-        temporary = directory / f".{name}.json.tmp"
+        reservation = directory / f".{name}.reserved"
         number += 1
         try:
-            file = temporary.open("xb")
+            reservation.open("xb").close()
         except FileExistsError:
             continue
         try:
-            with file:
-                if any((directory / f"{name}{suffix}").exists() for suffix in SUFFIXES):
-                    continue
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(directory / f"{name}.json")
+            if not any((directory / f"{name}{suffix}").exists() for suffix in SUFFIXES):
+                yield name
+                return
         finally:
-            temporary.unlink(missing_ok=True)
-        return name
+            reservation.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _turn(directory: Path) -> Iterator[None]:
+    """Let one run at a time renew its copies, so that they are all of the same run; where the platform can lock."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        folder = os.open(directory, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        given_up = time.monotonic() + _TURN_S
+        while time.monotonic() < given_up:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_TURN_PAUSE_S)  # a blocking flock has no time-out
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        os.close(folder)
 
 
 def _renew_latest(written: Written, directory: Path, suffix: str) -> None:
     latest = directory / f"{PREFIX}latest{suffix}"
     with _noted(written, str(latest)):
         if suffix in written.paths:
-            _replace(latest, written.paths[suffix].read_bytes())
+            _copy_file(written.paths[suffix], latest)
             written.latest[suffix] = latest
         else:
             latest.unlink(missing_ok=True)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there completely or as it was before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that it is there completely or as it was before.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        durable: whether it shall survive a machine that stops right afterwards.
+
+    Raises:
+        OSError: it could not be written; nothing has changed.
+    """
+    with _replacement(path) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _copy_file(source: Path, path: Path) -> None:
+    """The same, with the content of another file, which may be larger than the memory."""
+    with _replacement(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+@contextlib.contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    """A name under which to write what then takes the place of a file."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        temporary.write_bytes(content)
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

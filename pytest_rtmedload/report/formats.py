@@ -76,14 +76,19 @@ def count(n: int, noun: str) -> str:
 
 def one_line(text: str, longest: int | None = None) -> str:
     """Text of others on one line: control characters (an answer may hold terminal escapes) become visible."""
-    shown = "".join(c if c.isprintable() else _visible(c) for c in text)
-    shown = " ".join(shown.split())
+    shown = " ".join(_harmless(text).split())
     return shown if longest is None or len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def printable(text: str) -> list[str]:
     """The lines of a traceback or an answer, without control characters."""
-    return ["".join(c if c.isprintable() else _visible(c) for c in line).rstrip() for line in text.splitlines()]
+    return [_harmless(line).rstrip() for line in text.splitlines()]
+
+
+def _harmless(text: str) -> str:
+    """Nothing that a terminal obeys, nor Azure DevOps, which takes commands from anywhere in a line of the log."""
+    shown = "".join(c if c.isprintable() else _visible(c) for c in text)
+    return shown.replace("##vso[", "##vso [")
 
 
 def _visible(character: str) -> str:

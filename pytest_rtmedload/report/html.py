@@ -1,34 +1,60 @@
-"""The run as one page: no network, no script, readable on a phone, in the dark and by a screen reader.
+"""The run as one page: no network, readable without script, on a phone, in the dark, on paper and by a screen reader.
 
-Only the sound and the pictures of calls that were written down lie in files beside it.
-
-Every text of others is escaped (Jinja's autoescape), and a content security policy forbids whatever would slip through.
+Only the sound and the pictures of calls that were written down lie in files beside it. Every text of others is escaped
+(Jinja's autoescape), and a content security policy forbids whatever would slip through: the one script that may run is
+ours, named by its hash, and it only reads out what stands in the tables.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
-from typing import TYPE_CHECKING
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pytest_rtmedload.report import formats, story, svg
+from pytest_rtmedload.report import advice, formats, story
 from pytest_rtmedload.report.csv_report import metric_rate
+from pytest_rtmedload.report.drawings.conversation import waterfalls
+from pytest_rtmedload.report.drawings.distribution import Distribution, distribution
+from pytest_rtmedload.report.drawings.stages import latency_targets, levels
+from pytest_rtmedload.report.drawings.targets import target_drawing
+from pytest_rtmedload.report.drawings.timeline import Timeline, timeline
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.names import ITERATION
 
 if TYPE_CHECKING:
+    from pytest_rtmedload.results.details import SlowOperation
     from pytest_rtmedload.results.model import MetricResult, RunResult, TestResult
 
-_MOST_TIMELINES = 4
-"""Time lines per test: its own metric, those with a latency target, and the iterations when some failed."""
+MOST_METRICS: Final = 4
+"""Metrics drawn over time; the others stand in the table of metrics."""
+MOST_DISTRIBUTIONS: Final = 3
+MOST_ROWS: Final = 300
+"""Seconds of a test that are drawn one by one."""
+FEWEST_ROWS: Final = 60
+ALL_ROWS: Final = 6000
+"""Of all time lines together: they are most of the page, which has to stay below 2 MB."""
 
 
 def page(run: RunResult) -> str:
     """The whole page as text."""
     template = _environment().get_template("report.html.j2")
     tests = story.by_verdict(run.tests)
-    return template.render(run=run, tests=tests, why=story.why(run), Verdict=Verdict)
+    script = _script()
+    return template.render(
+        run=run,
+        tests=tests,
+        numbers={test.nodeid: number for number, test in enumerate(tests, 1)},
+        why=story.why(run),
+        next_steps=advice.next_steps(run),
+        most_rows=max(FEWEST_ROWS, min(MOST_ROWS, ALL_ROWS // max(len(tests), 1))),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        Verdict=Verdict,
+    )
 
 
 @functools.cache
@@ -52,8 +78,16 @@ def _environment() -> Environment:
     environment.globals.update(
         story=story,
         formats=formats,
-        target_drawing=svg.target_drawing,
-        timelines=_timelines,
+        advice_of=advice.of_test,
+        target_drawing=target_drawing,
+        timeline=_timeline,
+        distributions=_distributions,
+        levels=levels,
+        waterfalls=waterfalls,
+        slowest=_slowest,
+        tape_numbers=_tape_numbers,
+        main_metric=lambda test: _drawn(test)[0],
+        main_limit=_main_limit,
         metric_rows=_metric_rows,
         metric_rate=metric_rate,
         bounds_text=_bounds_text,
@@ -61,12 +95,48 @@ def _environment() -> Environment:
     return environment
 
 
-def _timelines(test: TestResult) -> list[svg.Timeline]:
-    latency_targets = [target.metric for target in test.targets if target.unit == "ms"]
+@functools.cache
+def _script() -> str:
+    return resources.files("pytest_rtmedload.report").joinpath("templates", "readout.js").read_text("utf-8")
+
+
+def _drawn(test: TestResult) -> list[str]:
+    """What a test is about, most pressing first: judged latencies, its own, iterations if some failed."""
+    judged = [target.metric for target in story.by_verdict(latency_targets(test)) if target.metric]
     failures = [ITERATION] if test.failed + test.censored else []
-    names = list(dict.fromkeys([test.metric, *latency_targets, *failures]))
-    found = (svg.timeline(test, name) for name in names)
-    return [line for line in found if line is not None][:_MOST_TIMELINES]
+    return list(dict.fromkeys([*judged, test.metric, *failures]))
+
+
+def _timeline(test: TestResult, most_rows: int) -> Timeline | None:
+    return timeline(test, _drawn(test)[:MOST_METRICS], most_rows)
+
+
+def _distributions(test: TestResult) -> list[Distribution]:
+    known = [name for name in _drawn(test) if name in test.metrics][:MOST_DISTRIBUTIONS]
+    found = (distribution(name, test.metrics[name], test.targets) for name in known)
+    return [shown for shown in found if shown is not None]
+
+
+def _slowest(test: TestResult) -> list[tuple[str, list[SlowOperation]]]:
+    """By metric; those that are judged first."""
+    groups: dict[str, list[SlowOperation]] = {name: [] for name in _drawn(test)}
+    for operation in test.slowest:
+        groups.setdefault(operation.metric, []).append(operation)
+    return [(metric, operations) for metric, operations in groups.items() if operations]
+
+
+def _tape_numbers(test: TestResult) -> dict[str, int]:
+    """Id of a call → which of the recorded calls it is."""
+    return {tape.call: number for number, tape in enumerate(test.recordings, 1) if tape.call}
+
+
+def _main_limit(test: TestResult) -> str:
+    """The most pressing latency limit of the metric the overview shows: `p95 ≤ 150`."""
+    own = [target for target in latency_targets(test) if target.metric == _drawn(test)[0]]
+    if not own:
+        return formats.NOTHING
+    worst = story.by_verdict(own)[0]
+    return f"{worst.name} ≤ {formats.number(worst.limit)}{'' if worst in test.targets else ', by stage'}"
 
 
 def _metric_rows(test: TestResult) -> list[tuple[str, str, MetricResult]]:

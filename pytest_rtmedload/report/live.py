@@ -1,167 +1,136 @@
-"""A line that tells how a test is going, and leaves no trace in pytest's own output.
+"""A live view of the load tests under way, which leaves pytest's own output as it is.
 
-On a terminal it lives in the row below the cursor: every update saves the cursor, writes there and puts the cursor
-back to where pytest left it. Without a terminal nothing is written, or, when asked for, a plain line every 10 s.
-A stream that fails ends the line, never the test.
+On a terminal it is a few rows below pytest's line, in a log, when it was asked for, a plain line every 10 s, and
+otherwise nothing. Several tests may be under way at once, told about from several threads. A stream that fails ends
+the view, never the test; while pytest writes, nothing of the view stands in its way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
-import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from pytest_rtmedload.report import formats
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
-SHORTEST_INTERVAL_S: Final = 0.25
-"""At most 4 updates a second: faster than anyone reads, and far below 1 % of a core."""
-PLAIN_INTERVAL_S: Final = 10.0
-_FALLBACK_WIDTH = 80
+    from pytest_rtmedload.report.live_state import Progress
 
-# ESC D goes one row down in the same column and scrolls at the bottom; up again, there is a row below for certain.
-_MAKE_ROOM = "\x1bD\x1b[A"
-_SAVE, _RESTORE = "\x1b7", "\x1b8"
-_ROW_BELOW = "\x1bD\r"
-_CLEAR = "\x1b[2K"
+    Describe = Callable[[], Progress]
+
+_NO_TERMINAL: Final = ("", "dumb", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a test is, as seen about now. What is not known yet is None."""
-
-    phase: str
-    elapsed_s: float
-    """Seconds since the start line."""
-    total_s: float | None
-    """Planned length of all phases; None when the shape ends by itself."""
-    users: int
-    iterations: int
-    rate: float | None
-    """Iterations per second in the last second."""
-    failed_share: float | None
-    """Failed and censored iterations as a fraction of all."""
-    p95_ms: float | None
-    """Of the test's main metric."""
-    lag_p99_ms: float | None
-    """Lateness of the load generator's own ticker."""
-
-
-class LiveLine:
-    """The live line of one test after the other.
+class LiveView:
+    """Shows nothing; the views that show something are made of it.
 
     Args:
-        stream: the real terminal or log, not what pytest captures. With `pytest -s` the tests print to it as well
-            and would write over the row: leave the line off then.
-        enabled: False writes nothing.
-        interactive: True rewrites one row, on a terminal only; False writes plain lines.
+        stream: where it is shown.
         clock: seconds, monotonic.
-        width: columns of the terminal; None asks it.
     """
 
-    def __init__(
-        self,
-        stream: TextIO,
-        enabled: bool = True,
-        interactive: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-        width: Callable[[], int] | None = None,
-    ) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] | None = None) -> None:
         self._stream = stream
-        self._on = enabled and (not interactive or _is_terminal(stream))
-        self._interactive = interactive
-        self._interval = SHORTEST_INTERVAL_S if interactive else PLAIN_INTERVAL_S
-        self._clock = clock
-        self._width = width or self._ask_width
-        self._name = ""
-        self._total: float | None = None
-        self._next = 0.0
-        self._shown = False
+        self._clock = clock or time.monotonic
+        self._lock = threading.Lock()
+        self._tests: dict[str, Describe] = {}
+        self._aside = 0
+        self._on = True
 
-    def start(self, name: str, total_s: float | None = None) -> None:
-        """Begin a test.
+    def start(self, nodeid: str, describe: Describe) -> None:
+        """A test begins.
 
         Args:
-            name: its node id; only the part after the last `::` is shown on a terminal.
-            total_s: planned length in seconds, for updates that do not tell one.
+            nodeid: its node id; one that is begun again starts over.
+            describe: tells how far it is; called only when that is shown.
         """
-        self._name, self._total = name, total_s
-        self._shown = False
-        # a terminal shows the first update at once; a log only a test of more than 10 s
-        self._next = self._clock() + (0.0 if self._interactive else self._interval)
+        with self._lock:
+            self._tests[nodeid] = describe
+            self._began(nodeid)
 
-    def update(self, progress: Progress) -> None:
-        """Show the state of the test, unless the last update was just now."""
-        if not self._on or self._clock() < self._next:
-            return
-        self._next = self._clock() + self._interval
-        if self._interactive:
-            text = fit(line_text(self._name.rsplit("::", 1)[-1], progress, self._total), self._width() - 1)
-            self._write(f"{_MAKE_ROOM}{_SAVE}{_ROW_BELOW}{_CLEAR}{text}{_RESTORE}")
-        else:
-            # pytest's own line ("tests/test_x.py .") is unfinished: the first line of ours ends it
-            self._write(f"{'' if self._shown else chr(10)}{line_text(self._name, progress, self._total)}\n")
-        self._shown = True
+    def update(self, nodeid: str) -> None:
+        """There is something new about a test; shown unless the last update was just now."""
+        with self._lock:
+            if self._on and not self._aside and nodeid in self._tests:
+                self._update(nodeid)
 
-    def finish(self) -> None:
-        """End the test: the row is empty again and the cursor where pytest left it."""
-        if self._on and self._interactive and self._shown:
-            self._write(f"{_MAKE_ROOM}{_SAVE}{_ROW_BELOW}{_CLEAR}{_RESTORE}")
-        self._shown = False
+    def finish(self, nodeid: str | None = None) -> None:
+        """A test has ended; None: all have."""
+        with self._lock:
+            for ended in list(self._tests) if nodeid is None else [nodeid]:
+                self._tests.pop(ended, None)
+                self._ended(ended)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """While pytest writes: what is shown is taken away, and nothing is shown.
+
+        No lock is held meanwhile, as what pytest calls may wait for a thread that has news of a test.
+        """
+        with self._lock:
+            self._aside += 1
+            self._clear()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._aside -= 1
+
+    def _began(self, nodeid: str) -> None:
+        """A test was added."""
+
+    def _update(self, nodeid: str) -> None:
+        """Show it, if it is time."""
+
+    def _ended(self, nodeid: str) -> None:
+        """A test was taken away."""
+
+    def _clear(self) -> None:
+        """Take away what is shown."""
 
     def _write(self, text: str) -> None:
+        if not self._on:
+            return
         try:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):  # closed, gone, or an encoding without our characters
             self._on = False
 
-    def _ask_width(self) -> int:
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or _FALLBACK_WIDTH
-        except (OSError, ValueError):
-            return _FALLBACK_WIDTH
+
+def live_view(
+    stream: TextIO,
+    *,
+    wanted: bool | None = None,
+    captured: bool = True,
+    colour: bool = True,
+    environment: Mapping[str, str] = os.environ,
+) -> LiveView:
+    """The view for this stream.
+
+    Args:
+        stream: the real terminal or log, not what pytest captures.
+        wanted: False: none; None: on a terminal only; True: in a log, too.
+        captured: False when what tests print goes to the same terminal and would write over the rows (`pytest -s`).
+        colour: False when colours are not wanted.
+        environment: variables; NO_COLOR and PY_COLORS=0 turn colours off.
+    """
+    if wanted is not False and captured and _is_terminal(stream, environment):
+        from pytest_rtmedload.report.live_terminal import TerminalView  # noqa: PLC0415 - rich takes 80 ms
+
+        plain = environment.get("NO_COLOR") or environment.get("PY_COLORS") == "0"
+        return TerminalView(stream, colour=colour and not plain)
+    if wanted:
+        from pytest_rtmedload.report.live_log import LogView  # noqa: PLC0415 - only where it is asked for
+
+        return LogView(stream)
+    return LiveView(stream)
 
 
-def line_text(name: str, progress: Progress, total_s: float | None = None) -> str:
-    """The line, what matters most first: a narrow terminal cuts the end off."""
-    total = total_s if progress.total_s is None else progress.total_s
-    elapsed = f"{progress.elapsed_s:.0f}" + ("" if total is None else f"/{total:.0f}") + " s"
-    parts = [f"{progress.phase} {elapsed}", formats.count(progress.users, "user")]
-    if progress.rate is not None:
-        parts.append(formats.rate(progress.rate))
-    if progress.p95_ms is not None:
-        parts.append(f"p95 {formats.milliseconds(progress.p95_ms)}")
-    if progress.failed_share is not None:
-        parts.append(f"{formats.percent(100 * progress.failed_share)} failed")
-    parts.append(formats.count(progress.iterations, "iteration"))
-    if progress.lag_p99_ms is not None:
-        parts.append(f"lag p99 {formats.milliseconds(progress.lag_p99_ms)}")
-    return f"{formats.one_line(name)}  {' | '.join(parts)}"
-
-
-def fit(text: str, columns: int) -> str:
-    """The text cut to so many columns of a terminal, where East Asian characters take two and accents none."""
-    used = 0
-    for i, character in enumerate(text):
-        used += _columns(character)
-        if used > columns:
-            return text[:i]
-    return text
-
-
-def _columns(character: str) -> int:
-    if character.isascii():
-        return 1
-    return 0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-
-
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     try:
-        return stream.isatty() and os.environ.get("TERM") != "dumb"
+        return stream.isatty() and environment.get("TERM", "") not in _NO_TERMINAL
     except ValueError:  # closed
         return False

@@ -108,11 +108,18 @@ def size_line(test: TestResult) -> str:
     """How large the load was and what it reached: `10 users, 4 s, 312/s`."""
     parts = [_load(test), formats.seconds(test.duration_s), formats.rate(test.rate, at_least=test.saturated)]
     if test.shards > 1:
-        parts.append(_shards(test))
+        parts.append(shards_line(test))
     lost = test.failed + test.censored
     if lost:
         parts.append(f"{lost:,} of {formats.count(test.iterations, 'iteration')} failed")
     return ", ".join(part for part in parts if part != formats.NOTHING)
+
+
+def shards_line(test: TestResult) -> str:
+    """How many processes drove the test, and how many of them had users."""
+    idle = sum(not shard.users and shard.lost is None for shard in test.generator.shards)
+    working = f"{test.shards - idle} of " if idle else ""
+    return working + formats.count(test.shards, "shard")
 
 
 def labels(test: TestResult) -> list[str]:
@@ -205,13 +212,6 @@ def metric_row(name: str, metric: MetricResult, per_second: float | None) -> tup
         *(formats.number(t) for t in times),
         formats.rate(per_second),
     )
-
-
-def _shards(test: TestResult) -> str:
-    """How many processes drove the test, and how many of them had users."""
-    idle = sum(not shard.users and shard.lost is None for shard in test.generator.shards)
-    working = f"{test.shards - idle} of " if idle else ""
-    return working + formats.count(test.shards, "shard")
 
 
 def _load(test: TestResult) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.report.text import summary_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from pytest_rtmedload.report.files import Written
-    from pytest_rtmedload.report.text import Tone
+    from pytest_rtmedload.report.layout import Tone
     from pytest_rtmedload.results.model import RunResult
 
 _MARKUP: dict[Tone, dict[str, bool]] = {
@@ -34,10 +36,21 @@ def write_summary(
         written: the report files; None when none were asked for.
         verbosity: pytest's `-v` and `-q`.
     """
-    terminalreporter.section("load test")
-    paths = [] if written is None else [str(path) for path in written.main_paths()]
+    config = terminalreporter.config
+    here = config.invocation_params.dir
+    paths = [] if written is None else [shown_path(path, here) for path in written.main_paths()]
     problems = [] if written is None else written.problems
-    for line in summary_lines(run, paths, problems, verbosity):
+    told = config.getoption("tbstyle", "auto") != "no"  # then FAILURES stand above
+    terminalreporter.section("load test")
+    for line in summary_lines(run, paths, problems, verbosity, told=told):
         for span in line:
             terminalreporter.write(span.text, **_MARKUP[span.tone])
         terminalreporter.write("\n")
+
+
+def shown_path(path: Path, here: Path) -> str:
+    """A path as it would be typed where pytest was started; one that is elsewhere stays whole."""
+    try:
+        return str(path.resolve().relative_to(here.resolve()))
+    except ValueError:
+        return str(path)

@@ -62,6 +62,20 @@ class ShardPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of the measured phase under one load, which is judged by itself."""
+
+    name: str
+    users: int
+    """Concurrent users; 0 where arrivals are due at a rate."""
+    begin: float
+    """What is judged of it, in whole seconds since the start line."""
+    end: float
+    health: Health | None = None
+    """What the load generator observed of itself meanwhile; None when that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestPlan:
     """One load test as it was resolved and as far as it ran. Times are seconds since its start line."""
 
@@ -94,4 +108,14 @@ class TestPlan:
     """An error of the test itself (a user fixture failed, the agent died): FAIL whatever was measured."""
     invalid: tuple[str, ...] = ()
     """Reasons known to the coordinator for which nothing can be concluded, such as a lost shard."""
+    shape: str = "steady"
+    """As it was written."""
+    stages: tuple[Stage, ...] = ()
+    spiked: bool = False
+    """True when the stages are before, during and after a spike."""
+    searches: bool = False
+    """True when the stages are the levels of a capacity search, which goes on until targets are missed."""
+    goes_to: int | None = None
+    """The most users that a search would have tried."""
+    must_not_drift: bool = False
     notes: tuple[str, ...] = field(default=())

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_rtmedload.results.conversations import Conversations
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.slowest import Slowest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,6 +185,10 @@ class Recording:
     """Call → how the names of the files begin to which it was written down."""
     notes: dict[str, None] = field(default_factory=dict)
     """What a reader should know, each line once."""
+    slowest: Slowest = field(default_factory=Slowest)
+    """The slowest operations of the measured phase, on the judged clock."""
+    conversations: Conversations = field(default_factory=Conversations)
+    """Examples of the calls that began in the measured phase."""
 
     def cells(self, key: SeriesKey) -> dict[Cell, Histogram]:
         """The cells of a series, created when missing."""
@@ -233,6 +239,21 @@ class Recording:
         """All tags that were set, sorted."""
         return sorted({key.tag for key in self.series if key.tag})
 
+    def between(self, begin: int, end: int) -> Recording:
+        """The samples that were due in some whole seconds of the measured phase; nothing else is told by second."""
+
+        def within(cell: Cell) -> bool:
+            return cell.phase == Phase.MEASURE and begin <= cell.second < end
+
+        found = Recording()
+        for key, cells in self.series.items():
+            chosen = {cell: histogram for cell, histogram in cells.items() if within(cell)}
+            if chosen:
+                found.series[key] = chosen
+        for key, samples in self.calls.items():
+            found.calls[key] = [sample for sample in samples if within(sample.cell)]
+        return found
+
     def merge(self, other: Recording) -> None:
         """Add all that another shard recorded."""
         for key, cells in other.series.items():
@@ -252,6 +273,8 @@ class Recording:
             self.calls.setdefault(key, []).extend(samples)
         self.tapes |= other.tapes
         self.notes |= other.notes
+        self.slowest.merge(other.slowest)
+        self.conversations.merge(other.conversations)
 
     def to_wire(self) -> dict[str, Any]:
         """Builtin types only, for a link between processes."""
@@ -266,6 +289,8 @@ class Recording:
             "users": dict(self.users),
             "tapes": dict(self.tapes),
             "notes": list(self.notes),
+            "slowest": self.slowest.to_wire(),
+            "conversations": self.conversations.to_wire(),
             "calls": [
                 (tuple(map(str, key)), [(s.call, str(s.cell.phase), *s.cell[1:], s.us) for s in samples])
                 for key, samples in self.calls.items()
@@ -283,6 +308,8 @@ class Recording:
         """The inverse of `to_wire`."""
         recording = cls(counts=dict(wire["counts"]), users=dict(wire["users"]), tapes=dict(wire["tapes"]))
         recording.notes = dict.fromkeys(wire["notes"])
+        recording.slowest = Slowest.from_wire(wire["slowest"])
+        recording.conversations = Conversations.from_wire(wire["conversations"])
         for key, cells in wire["series"]:
             recording.series[SeriesKey(*key)] = {
                 Cell(phase, second, lagged): Histogram.from_wire(h) for phase, second, lagged, h in cells

@@ -32,6 +32,8 @@ class Judged:
     properties: list[tuple[str, object]]
     result: dict[str, Any]
     """The test's entry of the JSON result."""
+    raised: Exception | None = None
+    """What the body raised first, while it is debugged."""
 
 
 class Refused(Exception):  # noqa: N818 - a decision of the coordinator, which the plugin turns into an outcome

@@ -2,7 +2,7 @@
 
 It does no I/O and has no thread or timer of its own: messages make it act, in whatever thread they arrive, and workers
 that wait send one every two seconds. That is what lets the same coordinator serve one in-process worker and many
-processes. One load test runs at a time, on all workers.
+processes. One load test runs at a time, on all its workers; where groups run side by side, each has a coordinator.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
 from pytest_rtmedload.shards.conversation import own_version
 from pytest_rtmedload.shards.gathering import Begin, Gathering, GiveUp, Member, TurnAway
+from pytest_rtmedload.shards.journal import Journal
 from pytest_rtmedload.shards.progress import HOPELESS_S, Progress
 from pytest_rtmedload.shards.verdicts import Verdicts
 from pytest_rtmedload.verdict.health import lag_limit_ns
-from pytest_rtmedload.workload.conductors import conductor_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,8 @@ class Observer(Protocol):
     def progressed(self, spec: LoadSpec, phase: str, elapsed: float, users: int, delta: Recording) -> None:
         """All shards shipped what they recorded since their last shipment."""
 
-    def finished(self) -> None:
-        """The test is over."""
+    def finished(self, spec: LoadSpec) -> None:
+        """This test is over."""
 
 
 class Coordinator:
@@ -60,6 +60,9 @@ class Coordinator:
         present: what the worker is told of a result, as keyword arguments of `Judged`.
         observer: watches, for a live view.
         clock: seconds, monotonic.
+        began: when the run began, on that clock; now, if left out.
+        journal: writes down what happens.
+        holding: true while load tests wait for something else than their workers; `reconsider` says that it changed.
     """
 
     def __init__(
@@ -69,21 +72,24 @@ class Coordinator:
         present: Callable[[TestResult], dict[str, Any]],
         observer: Observer,
         clock: Callable[[], float] = time.perf_counter,
+        began: float | None = None,
+        journal: Journal | None = None,
+        holding: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._agents = agents
         self._verdicts = Verdicts(config, agents, present)
         self._observer = observer
+        self._journal = journal or Journal()
         self._clock = clock
-        self._began = clock()
+        self._began = clock() if began is None else began
         self._lock = threading.RLock()
         self._concluded = threading.Condition(self._lock)
         self._finished = False
-        self._gathering = Gathering(self._why_stop)
+        self._gathering = Gathering(self._why_stop, holding)
         self._members: list[Member] = []
         self._test: Progress | None = None
         self._attempts = 0
-        self._unavailable: str | None = None  # why there is no agent, once a test has met that
         self.announced: set[str] = set()
         """Node ids of the load tests that workers have collected."""
         self.misfit: str | None = None
@@ -114,6 +120,8 @@ class Coordinator:
         kind, content = message
         with self._lock:
             attempt = content.get("attempt")
+            if kind in ("arrive", "ended"):
+                self._leaves(member, f"{member.name} left it by an error")
             if attempt is None or (self._test is not None and self._test.attempt == attempt):
                 getattr(self, f"_on_{kind}")(member, content)  # else it is about an attempt that has ended
             member.heard_s = self.elapsed
@@ -155,7 +163,7 @@ class Coordinator:
 
     def refusal(self, reason: str) -> tuple[str, bool]:
         """Text and kind of a refusal: the first test to miss its agent is an error, those after it are skipped."""
-        skip, self._unavailable = self._unavailable is not None, reason
+        skip = self._agents.missed()
         return (f"skipped, as no load test can run: {reason}" if skip else reason), skip
 
     def _why_stop(self) -> str | None:
@@ -204,6 +212,7 @@ class Coordinator:
     def _on_need_agent(self, _member: Member, _content: dict[str, Any]) -> None:
         """A body met a relative URL: the test starts over, as what was measured until now was without an agent."""
         test = self._drop()
+        self._journal.discarded(test.spec.nodeid)
         try:
             self._agents.obtain()
         except AgentUnavailable as error:
@@ -259,23 +268,43 @@ class Coordinator:
         test = self._now
         test.parts[member.number].ready = True
         if test.ready:
-            conductor = conductor_for(test.spec)
-            phases, commands = conductor.phases(), conductor.commands()
+            phases, commands = test.conductor.phases(), test.conductor.commands()
             test.running, test.started_s = True, self.elapsed
             end = max(end for _, end in phases.values())
             self._observer.started(test.spec, None if end == float("inf") else end)
+            if test.spec.after is not None:
+                self._journal.discarded(test.spec.nodeid)
+            self._journal.began(test.spec.nodeid)
             at_ns = time.perf_counter_ns() + LEAD_NS if len(test.parts) > 1 else None
             for other in test.members:
                 self._send(other, "go", at_ns=at_ns, phases=phases, commands=commands)
 
+    def _on_told(self, _member: Member, content: dict[str, Any]) -> None:
+        self._journal.told(content["line"])
+
     def _on_samples(self, member: Member, content: dict[str, Any]) -> None:
         test = self._now
         test.take(member.number, content)
+        self._journal.sampled(test.spec.nodeid, content.get("rows", ()))
         if test.last_success < test.elapsed and test.interrupted is None:
             self._stop_if_hopeless(test)
         new = test.show(member.number)
         if new is not None:
             self._observer.progressed(test.spec, test.phase(test.elapsed), test.elapsed, test.users, new)
+            self._steer(test)
+
+    def _steer(self, test: Progress) -> None:
+        """All shards have told how the agent does: the conductor may have something to say to that."""
+        if test.interrupted is not None:
+            return
+        try:
+            commands = test.conductor.steer(self._verdicts.moment(test))
+        except Exception as error:  # noqa: BLE001 - a conductor may be the user's own
+            self._stop(f"its conductor failed: {type(error).__name__}: {error}")
+            return
+        for part in test.parts.values():
+            if commands and not part.over:
+                self._send(part.member, "steer", commands=commands)
 
     def _stop_if_hopeless(self, test: Progress) -> None:
         """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
@@ -289,6 +318,7 @@ class Coordinator:
     def _on_done(self, member: Member, content: dict[str, Any]) -> None:
         test = self._now
         test.end(member.number, content)
+        self._journal.sampled(test.spec.nodeid, content.get("rows", ()))
         if test.ended_by is not None:
             self._stop(str(test.interrupted))
         self._conclude_if_over(test)
@@ -301,6 +331,10 @@ class Coordinator:
     def _lose(self, member: Member, reason: str) -> None:
         """A worker is gone: its users are not given to others, that would be another load."""
         self._gathering.loses(member, reason, self.elapsed)
+        self._leaves(member, reason)
+
+    def _leaves(self, member: Member, reason: str) -> None:
+        """A worker has no part any more in the test under way; one that had come to its end had none."""
         test = self._test
         if test is None or member.number not in test.parts or test.parts[member.number].over:
             return
@@ -353,7 +387,7 @@ class Coordinator:
         """There is no test any more."""
         test, self._test = self._now, None
         if test.running:
-            self._observer.finished()
+            self._observer.finished(test.spec)
         return test
 
     @property

@@ -89,10 +89,12 @@ class Gathering:
 
     Args:
         stopping: says why no further test may begin, such as `-x`; None while it may.
+        holding: true while those who have arrived wait for something else.
     """
 
-    def __init__(self, stopping: Callable[[], str | None]) -> None:
+    def __init__(self, stopping: Callable[[], str | None], holding: Callable[[], bool] = lambda: False) -> None:
         self._stopping = stopping
+        self._holding = holding
         self._items: dict[str, _Item] = {}
         self._replacement_by_s = 0.0
         self.alive: list[Member] = []
@@ -149,7 +151,7 @@ class Gathering:
         reason = self._stopping()
         if reason is not None:
             return TurnAway(waiting, reason, skip=True, stop=True)
-        if now_s < self._replacement_by_s:
+        if now_s < self._replacement_by_s or self._holding():
             return None
         decisions = (self._at(nodeid, waiting, now_s) for nodeid in dict.fromkeys(m.item for m in waiting))
         return next((decision for decision in decisions if decision is not None), None)

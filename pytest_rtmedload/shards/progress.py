@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.report.formats import count
@@ -10,12 +10,14 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import ShardPart, TestPlan
 from pytest_rtmedload.results.recording import Clock, Health, Outcome, Phase, Recording
 from pytest_rtmedload.workload.conductors import conductor_for
+from pytest_rtmedload.workload.shapes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.results.plan import Stage, Target
     from pytest_rtmedload.shards.gathering import Member
+    from pytest_rtmedload.workload.conductors import Conductor
     from pytest_rtmedload.workload.spec import LoadSpec
 
 HOPELESS_S: Final = 5.0
@@ -34,6 +36,8 @@ class Part:
     lost: str | None = None
     health: Health = field(default_factory=Health)
     iterations: int = 0
+    elapsed: float = 0.0
+    """When it last shipped, in seconds after the start line."""
     users: int = 0
     """Users active at the last shipment."""
     most_users: int = 0
@@ -76,6 +80,13 @@ class Progress:
     """What a reader should know, in order and once each, whatever the number of shards."""
     unseen: Recording = field(default_factory=Recording)
     """Shipped since the live view was last shown."""
+    conductor: Conductor = field(init=False)
+    stage_healths: dict[float, Health] = field(default_factory=dict)
+    """Begin of a stage → what the shards observed of themselves during it."""
+
+    def __post_init__(self) -> None:
+        """Every attempt has a conductor of its own: some of them steer by what they saw."""
+        self.conductor = conductor_for(self.spec)
 
     @classmethod
     def of(cls, spec: LoadSpec, attempt: int, started_s: float, members: Iterable[Member]) -> Progress:
@@ -85,7 +96,7 @@ class Progress:
     @property
     def shards(self) -> int:
         """Into how many shares the work is divided: never more than there are users to share."""
-        places = self.spec.in_flight_limit if self.spec.open else self.spec.users
+        places = self.spec.in_flight_limit if self.spec.open else self.spec.most_users
         return max(1, min(len(self.parts), places))
 
     @property
@@ -114,7 +125,10 @@ class Progress:
         self.recording.merge(delta)
         self.unseen.merge(delta)
         self.elapsed = max(self.elapsed, content["elapsed"])
-        part.began_ns = content["began_ns"]
+        part.began_ns, part.elapsed = content["began_ns"], content["elapsed"]
+        for stage in self.conductor.stages():
+            if stage.begin < part.elapsed <= stage.end:
+                self.stage_healths.setdefault(stage.begin, Health()).merge(delta.health)
         part.health.merge(delta.health)
         part.iterations += measured_iterations(delta)
         part.users = content.get("users", 0)
@@ -156,7 +170,7 @@ class Progress:
             nodeid=spec.nodeid,
             group=spec.group,
             model="open" if spec.open else "closed",
-            users=spec.in_flight_limit if spec.open else spec.users,
+            users=self._users_of_plan(),
             phases=self._phases(),
             evidence=spec.evidence,
             targets=targets,
@@ -167,24 +181,45 @@ class Progress:
             parts=self._facts(),
             started_s=self.started_s,
             saturated=spec.think == 0 and spec.iterations is None and not spec.open,
-            steady=spec.iterations is None,
+            steady=spec.iterations is None and spec.shape.kind in (Kind.STEADY, Kind.SUSTAINED),
             interrupted=self.interrupted,
             fatal=fatal,
             invalid=self._invalid(),
+            shape=spec.shape.text,
+            stages=self._stages(),
+            spiked=spec.shape.kind is Kind.SPIKE,
+            searches=spec.shape.kind is Kind.CAPACITY,
+            goes_to=max(spec.shape.users or (spec.users,)),
+            must_not_drift=spec.shape.kind is Kind.SUSTAINED,
             notes=(*self._second_run(), *self.notes, *self._sharing()),
         )
 
     def phase(self, at: float) -> str:
         """The phase at so many seconds after the start line."""
-        phases = conductor_for(self.spec).phases()
+        phases = self.conductor.phases()
         return next((phase for phase, (begin, end) in phases.items() if begin <= at < end), Phase.COOLDOWN)
 
     def _phases(self) -> dict[str, tuple[float, float]]:
         """Phases as they were, cut where the test ended."""
         if not self.running:
             return {}
-        planned = conductor_for(self.spec).phases()
+        planned = self.conductor.phases()
         return {str(p): (b, min(e, self.elapsed)) for p, (b, e) in planned.items() if b < self.elapsed}
+
+    def _users_of_plan(self) -> int:
+        """Most users at once; of a search, as many as it came to try."""
+        if self.spec.open:
+            return self.spec.in_flight_limit
+        tried = [stage.users for stage in self.conductor.stages()]
+        return max(tried, default=self.spec.users) if self.spec.shape.kind is Kind.CAPACITY else self.spec.most_users
+
+    def _stages(self) -> tuple[Stage, ...]:
+        """The stages as far as they came, with what the shards observed of themselves."""
+        return tuple(
+            replace(stage, end=min(stage.end, float(int(self.elapsed))), health=self.stage_healths.get(stage.begin))
+            for stage in self.conductor.stages()
+            if stage.begin < self.elapsed
+        )
 
     def _facts(self) -> tuple[ShardPart, ...]:
         """Each shard's own part; nothing when there is only one."""

@@ -8,11 +8,13 @@ import itertools
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload import clients, voice
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
+from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
 from pytest_rtmedload.shards.conversation import Conversation, Judged, LoadTest, Refused, StartOver
@@ -34,6 +36,9 @@ ENTER_S: Final = 5.0
 SPARE_USERS: Final = 3
 """Open model: users kept waiting for an arrival."""
 BEHIND_NS: Final = NS // 1000
+UNHURRIED_S: Final = 3600.0
+"""While a test is debugged its iteration is not cut off: somebody may sit at a breakpoint. Operations are."""
+DEBUGGED: Final = "debug mode: one user made one iteration, and latency is not judged"
 HURRY_NS: Final = NS
 """Grace for iterations in flight when a test is stopped before its time."""
 
@@ -50,18 +55,21 @@ class ShardRun:
 
     def __init__(self, coordinator: Conversation, test: LoadTest, assigned: dict[str, Any]) -> None:
         self._coordinator = coordinator
-        self._spec = test.spec
+        debug = coordinator.settings.debug
+        self._spec = replace(test.spec, timeout=UNHURRIED_S) if debug else test.spec
         self._shard: int = assigned["shard"]
         self._shards: int = assigned["shards"]
         self._alone: bool = assigned["alone"]
-        self._recorder = Recorder(response_time=test.spec.open)
+        title = f"\n{test.spec.nodeid}: one user, one iteration"
+        trace = Trace(title, lambda line: coordinator.tell("told", line=line)) if debug else None
+        self._recorder = Recorder(response_time=test.spec.open, each=coordinator.settings.samples, trace=trace)
         surroundings = Surroundings(
             coordinator.settings, assigned["seed"], test.spec.timeout, assigned["url"], test.spec.nodeid
         )
         late_ns: int = assigned["lag_limit_ns"]
         self._in_flight = share(test.spec.in_flight_limit, self._shard, self._shards) if test.spec.open else 0
         self._users = FanOut(
-            test.body, test.arguments, test.spec, self._recorder, surroundings, late_ns, in_flight=self._in_flight
+            test.body, test.arguments, self._spec, self._recorder, surroundings, late_ns, in_flight=self._in_flight
         )
         self._conductor = conductor_for(test.spec)
         self._seed: int = assigned["seed"]
@@ -69,6 +77,7 @@ class ShardRun:
         self._dispatcher: asyncio.Task[None] | None = None
         self._arrivals = self._own_arrivals()
         self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged)
+        self._begins: list[Command] = []
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
         self._clock_offset = 0
@@ -79,6 +88,7 @@ class ShardRun:
         self._cut_at = 2**62
         self._ended_ns: int | None = None
         self._interrupted: str | None = None
+        self._told_last = False
 
     async def run(self) -> Judged:
         """Enter, start, drive, leave, ship.
@@ -89,6 +99,17 @@ class ShardRun:
             StartOver: the coordinator lets the test begin anew.
             BaseException: the outcome or interrupt that ended the test; what was measured was shipped.
         """
+        try:
+            return await self._run()
+        except (NeedsAgent, Refused, StartOver):
+            raise
+        except Exception as error:
+            if not self._told_last:  # a defect of this package: nobody may wait for this shard for ever
+                self._interrupted = f"the load generator failed: {describe(error)}"
+                self._ship_last(by_test=True)
+            raise
+
+    async def _run(self) -> Judged:
         try:
             await self._enter()
             await self._drive()
@@ -117,7 +138,7 @@ class ShardRun:
         if self._spec.open:
             self._fill_pool(waits_for_line=True)
         else:
-            for index in self._mine(0, self._spec.users if self._spec.ramp == 0 else 1):
+            for index in self._mine(0, self._begins_with()):
                 self._users.start_user(index, waits_for_line=True)
         limit = max(self._spec.timeout, ENTER_S)
         patience = time.perf_counter_ns() + round(limit * NS)
@@ -140,7 +161,7 @@ class ShardRun:
             self._clock_offset = offset_ns([await self._exchange() for _ in range(EXCHANGES)])
         self._coordinator.tell("ready")
         go = await self._coordinator.expect("go")
-        self._commands.extend(go["commands"])
+        self._begins = list(go["commands"])
         self._phases = go["phases"]
         self._line = None if go["at_ns"] is None else go["at_ns"] - self._clock_offset
 
@@ -156,9 +177,7 @@ class ShardRun:
         await _until(self._t0)
         self._next_drain = self._t0 + DRAIN_NS
         self._recorder.start(self._t0, self._phases)
-        for command in self._commands:
-            if command.kind == "end":
-                self._users.end_at(self._at(command.at))
+        self._take(self._begins)
         self._probe.start()
         self._obey(self._t0)
         self._users.open_line()
@@ -178,6 +197,11 @@ class ShardRun:
             if self._over():
                 break
             await self._users.changed(at_most=max(0, self._next_event(now) - now) / NS)
+
+    def _begins_with(self) -> int:
+        """Users that are due at the start line itself."""
+        due = [command.value for command in self._conductor.commands() if command.kind == "users" and command.at <= 0]
+        return round(max(due, default=1))
 
     def _over(self) -> bool:
         """Nobody is left and nobody will come."""
@@ -247,7 +271,7 @@ class ShardRun:
     def _allow(self, users: int) -> None:
         before, self._users.allowed = self._users.allowed, users
         for index in self._mine(before, users):
-            if not self._users.knows(index):
+            if not self._users.has(index):
                 self._users.start_user(index)
 
     def _mine(self, first: int, last: int) -> list[int]:
@@ -256,12 +280,21 @@ class ShardRun:
 
     def _hear(self, now: int) -> None:
         for kind, content in self._coordinator.messages():
+            if kind == "steer" and self._interrupted is None:
+                self._take(content["commands"])
             if kind == "stop" and self._interrupted is None:
                 self._interrupted = content["reason"]
                 self._commands.clear()
                 self._users.end_at(now)
                 self._end(now)
                 self._cut_at = now + HURRY_NS
+
+    def _take(self, commands: list[Command]) -> None:
+        """Further commands; the end is known to all users before it comes."""
+        self._commands.extend(commands)
+        for command in commands:
+            if command.kind == "end":
+                self._users.end_at(self._at(command.at))
 
     def _end(self, at_ns: int) -> None:
         """The measured phase is over: what starts from now on only cools down."""
@@ -283,6 +316,7 @@ class ShardRun:
         self._coordinator.tell(
             "samples",
             recording=self._recorder.drain(now, health=self._health()),
+            rows=self._recorder.take_rows(),
             elapsed=(now - self._t0) / NS,
             users=self._recorder.users,
             began_ns=self._began_ns(),
@@ -301,15 +335,17 @@ class ShardRun:
     def _ship_last(self, *, by_test: bool) -> None:
         now = time.perf_counter_ns()
         ended_by = self._users.ended_by
+        self._told_last = True
         self._coordinator.tell(
             "done",
             recording=self._recorder.drain(now, health=self._health(), final=True),
+            rows=self._recorder.take_rows(),
             elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
             interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
             by_test=by_test,
             began_ns=self._began_ns(),
             failed_users=list(self._users.failed_users),
-            notes=slowed_by(),
+            notes=[*([DEBUGGED] if self._coordinator.settings.debug else []), *slowed_by()],
         )
 
 

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.plan import Stage
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.targets import override
 from pytest_rtmedload.verdict.judge import judge
+from pytest_rtmedload.verdict.stages import judge_stage, leans_well
+from pytest_rtmedload.workload.conductors import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.results.plan import Target
     from pytest_rtmedload.shards.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A test under way, as its conductor sees it: a `Moment`."""
+
+    elapsed: float
+    users: int
+    test: Progress
+    targets: tuple[Target, ...]
+
+    def standing(self, begin: float, end: float) -> Standing:
+        """How the targets stood between these seconds, by what has been shipped so far."""
+        health = self.test.stage_healths.get(begin)
+        stage = Stage("", self.users, begin, end, health)
+        found = judge_stage(self.test.plan(self.targets, None), self.test.recording, stage)
+        decided = found.verdict in (Verdict.PASS, Verdict.FAIL)
+        return Standing(leans_well(found), decided, spoiled=found.verdict is Verdict.INVALID)
 
 
 class Verdicts:
@@ -44,6 +67,12 @@ class Verdicts:
         self.results.append(result)
         return result
 
+    def moment(self, test: Progress) -> Now:
+        """The present state of a test, for its conductor."""
+        elapsed = min((part.elapsed for part in test.parts.values() if not part.over), default=test.elapsed)
+        targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
+        return Now(elapsed, test.users, test, targets)
+
     def last_of(self, nodeid: str) -> dict[str, Any] | None:
         """The last result of a pytest item as it is told to workers; None when it came to none."""
         mine = [result for result in self.results if f"{result.nodeid}#".startswith(f"{nodeid}#")]
@@ -66,5 +95,5 @@ class Verdicts:
             return str(error)
         if test.failed_users:
             users = len(test.failed_users)
-            return f"{users} of {test.spec.users} users failed in their fixtures: {test.failed_users[0]}"
+            return f"{users} of {test.spec.most_users} users failed in their fixtures: {test.failed_users[0]}"
         return None

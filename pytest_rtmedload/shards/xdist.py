@@ -1,4 +1,6 @@
-"""Load tests under pytest-xdist: each is driven by all workers, judged once, and reported once by the controller.
+"""Load tests under pytest-xdist: judged once, and reported once by the controller.
+
+Each is driven by all workers together, or with `--parallel` by that of its group.
 
 The coordinator lives in the controller. Each worker reaches it over an execnet channel of its own, handed over in
 `workerinput`: no port, no extra authentication, and it works for every kind of gateway. Nothing is imported and no
@@ -13,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_rtmedload.shards.xdist_reports import as_one
+from pytest_rtmedload.shards.side_by_side import SideBySide
+from pytest_rtmedload.shards.xdist_reports import as_one, never_ran
 from pytest_rtmedload.shards.xdist_scheduling import LoadScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.run import Run
-    from pytest_rtmedload.shards.coordinator import Coordinator
+    from pytest_rtmedload.shards.lanes import Lanes
     from pytest_rtmedload.shards.link import Message
+    from pytest_rtmedload.shards.side_by_side import Coordination
 
 
 class ChannelLink:
@@ -80,15 +84,20 @@ class ControllerPlugin:
         config: pytest's.
         run: begins the run; called when a worker has announced a load test.
         key: of `workerinput`, under which a worker finds its end of the link.
+        lanes: which worker drives which groups, once the controller has collected; None: every worker drives all.
     """
 
-    def __init__(self, config: pytest.Config, run: Callable[[], Run], key: str) -> None:
+    def __init__(
+        self, config: pytest.Config, run: Callable[[], Run], key: str, lanes: Callable[[], Lanes | None] = lambda: None
+    ) -> None:
         self._config = config
         self._run = run
         self._key = key
+        self._lanes = lanes
         self._session: pytest.Session | None = None
         self._links: dict[Any, ChannelLink] = {}
-        self._coordinator: Coordinator | None = None
+        self._coordinator: Coordination | None = None
+        self._quiet = False
         self._driving: dict[str, set[Any]] = {}  # load test → workers that have not left it
 
     @pytest.hookimpl(tryfirst=True)
@@ -119,6 +128,8 @@ class ControllerPlugin:
         if self._coordinator is None and self._links[node].has_spoken:
             self._coordinator = self._run().coordinator
             self._coordinator.stopping = self._why_stop
+            if isinstance(self._coordinator, SideBySide):  # else workers wait for each other anyway
+                self._coordinator.holding = lambda: not self._quiet
             for known in list(self._links):
                 self._connect(known)
         if self._coordinator is None:
@@ -130,6 +141,11 @@ class ControllerPlugin:
     def decided(self, nodeid: str) -> bool:
         """True once it is settled which workers drive this load test."""
         return self._coordinator is not None and self._coordinator.decided(nodeid)
+
+    def share(self, node: Any, nodes: list[Any], nodeids: list[str]) -> list[str]:
+        """Those of the load tests that this worker drives."""
+        lanes = self._lanes()
+        return nodeids if lanes is None else lanes.share(node, nodes, nodeids)
 
     def given(self, node: Any, nodeids: list[str]) -> None:
         """A worker was sent these load tests."""
@@ -147,6 +163,29 @@ class ControllerPlugin:
         """A failure elsewhere may have ended the run."""
         if self._coordinator is not None:
             self._coordinator.reconsider()
+
+    def quiet(self) -> None:
+        """No ordinary test runs any more, which would disturb the load tests."""
+        if not self._quiet:
+            self._quiet = True
+            self.reconsider()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """What a lost worker was to drive waits for the one that replaces it."""
+        lanes = self._lanes()
+        if lanes is not None:
+            lanes.lose(node)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """A load test that no worker was left to run is an error, and not forgotten."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self._coordinator is None or not ended or self._why_stop() is not None:
+            return
+        for nodeid in sorted(nodeid for nodeid in self._coordinator.announced if not self.decided(nodeid)):
+            self._config.hook.pytest_runtest_logreport(report=never_ran(nodeid))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _connect(self, node: Any) -> None:
         if self._coordinator is not None:

@@ -6,7 +6,7 @@ failed, a skip, a body that ended the test. That is then the test's outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pytest
 
@@ -76,15 +76,28 @@ def _worst(reported: list[tuple[str, pytest.TestReport]]) -> tuple[str, pytest.T
     return name, worst
 
 
+def never_ran(nodeid: str) -> pytest.TestReport:
+    """The report of a load test that no worker was left for."""
+    return _report(nodeid, "setup", "it never ran: the worker that should have run it was lost and not replaced", [])
+
+
 def _crashed(nodeid: str, lost: list[str], result: dict[str, Any] | None) -> pytest.TestReport:
     """No worker is left to report: the verdict on what they had shipped, if the test had begun."""
+    if result is None:
+        return _report(nodeid, "call", "; ".join(lost), [])
+    return _report(nodeid, "call", result["text"], result["properties"])
+
+
+def _report(
+    nodeid: str, when: Literal["setup", "call"], reason: str, properties: list[tuple[str, object]]
+) -> pytest.TestReport:
     path = nodeid.partition("::")[0]
     return pytest.TestReport(
         nodeid=nodeid,
         location=(path, None, nodeid.partition("::")[2] or path),
         keywords={},
         outcome="failed",
-        longrepr=result["text"] if result is not None else "; ".join(lost),
-        when="call",
-        user_properties=result["properties"] if result is not None else [],
+        longrepr=reason,
+        when=when,
+        user_properties=properties,
     )

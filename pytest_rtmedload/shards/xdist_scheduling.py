@@ -1,8 +1,8 @@
-"""Which worker of pytest-xdist gets which test: ordinary tests as `--dist` says, then all load tests on every worker.
+"""Which worker of pytest-xdist gets which test: ordinary tests as `--dist` says, then its load tests.
 
 Whatever scheduler `--dist` chose sees ordinary tests only, numbered without the load tests. When it has nothing more
-for a worker and would shut it down, that worker is sent the load tests first. A worker begins a test only when it
-knows the next one, so all of them are sent at once, with the shutdown behind them.
+for a worker and would shut it down, that worker is sent its load tests first: all of them, or with `--parallel` those
+of its groups. A worker begins a test only when it knows the next one, so all are sent at once, the shutdown behind.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ class Controller(Protocol):
     def decided(self, nodeid: str) -> bool:
         """True once it is settled which workers drive this load test."""
 
+    def share(self, node: Any, nodes: list[Any], nodeids: list[str]) -> list[str]:
+        """Those of the load tests that this one of the workers drives."""
+
     def given(self, node: Any, nodeids: list[str]) -> None:
         """A worker was sent these load tests."""
 
@@ -31,6 +34,9 @@ class Controller(Protocol):
     def reconsider(self) -> None:
         """Something has happened that may end the run."""
 
+    def quiet(self) -> None:
+        """No ordinary test runs any more."""
+
 
 class _OrdinaryNode:
     """A worker as the inner scheduler sees it: its tests are the ordinary ones, numbered without the load tests."""
@@ -39,6 +45,8 @@ class _OrdinaryNode:
         self._scheduling = scheduling
         self._node = node
         self.released = False
+        self.at_work: set[int] = set()
+        """Ordinary tests it was sent and has not ended, by their index among all."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)
@@ -48,10 +56,12 @@ class _OrdinaryNode:
         return self.released or bool(self._node.shutting_down)
 
     def send_runtest_some(self, indices: Sequence[int]) -> None:
-        self._node.send_runtest_some([self._scheduling.ordinary[index] for index in indices])
+        given = [self._scheduling.ordinary[index] for index in indices]
+        self.at_work.update(given)
+        self._node.send_runtest_some(given)
 
     def send_runtest_all(self) -> None:
-        self._node.send_runtest_some(list(self._scheduling.ordinary))
+        self.send_runtest_some(range(len(self._scheduling.ordinary)))
 
     def send_steal(self, indices: Sequence[int]) -> None:
         self._node.send_steal([self._scheduling.ordinary[index] for index in indices])
@@ -128,9 +138,11 @@ class LoadScheduling:
         if proxy.released:
             return
         proxy.released = True
-        mine = [index for index in self._load if self._open(index)]
+        still_to_do = [self._collection[index] for index in self._load if self._open(index)]
+        share = self._controller.share(node, self.nodes, still_to_do)
+        mine = [index for index in self._load if self._collection[index] in share]
         self._left_to_do[node] = list(mine)
-        self._controller.given(node, [self._collection[index] for index in mine])
+        self._controller.given(node, share)
         if mine:
             node.send_runtest_some(mine)
         node.shutdown()
@@ -138,6 +150,7 @@ class LoadScheduling:
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
         """A test has ended."""
         if item_index in self._number:
+            self._proxies[node].at_work.discard(item_index)
             self._inner.mark_test_complete(self._proxies[node], self._number[item_index], duration)
             self._go_on()
         elif item_index in self._left_to_do.get(node, ()):
@@ -150,6 +163,7 @@ class LoadScheduling:
 
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
         """Ordinary tests were taken back from a worker."""
+        self._proxies[node].at_work.difference_update(indices)
         self._inner.remove_pending_tests_from_node(self._proxies[node], [self._number[index] for index in indices])
 
     def remove_node(self, node: Any) -> str | None:
@@ -174,3 +188,5 @@ class LoadScheduling:
         if self._inner.collection_is_completed and self._inner.tests_finished:
             for node in list(self._proxies):
                 self.release(node)
+        if self._inner.collection_is_completed and not any(proxy.at_work for proxy in self._proxies.values()):
+            self._controller.quiet()

@@ -17,10 +17,12 @@ from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.health import judge_generator, little_mismatch, saturation
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
 from pytest_rtmedload.verdict.observations import value_stats
+from pytest_rtmedload.verdict.over_time import OverTime, look, trusted
 from pytest_rtmedload.verdict.samples import Measured
 from pytest_rtmedload.verdict.targets import judge_target, metric_of
 
 if TYPE_CHECKING:
+    from pytest_rtmedload.results.details import SlowOperation
     from pytest_rtmedload.results.model import GeneratorResult, TargetResult
     from pytest_rtmedload.results.plan import TestPlan
     from pytest_rtmedload.results.recording import Recording
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
 
 def judge(plan: TestPlan, recording: Recording) -> TestResult:
     """The result of one load test from what it set out to do and what all its shards recorded."""
+    plan, recording, course = look(plan, recording)
     measured = Measured(plan, recording)
     targets = [judge_target(target, measured) for target in plan.targets]
     named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
-    generator = judge_generator(measured, named)
-    verdict, reasons = _verdict(plan, targets, generator, empty=not measured.metrics)
+    generator = trusted(judge_generator(measured, named), course)
+    verdict, reasons = _verdict(plan, targets, generator, course, empty=not measured.metrics)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED)
     finished = measured.count(ITERATION, Outcome.OK) + failed
     censored = measured.count(ITERATION, Outcome.CENSORED)
@@ -68,7 +71,13 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         generator=generator,
         timeline=timeline(measured),
         recordings=_recordings(recording),
-        notes=_notes(measured, named),
+        slowest=_slowest(recording),
+        conversations=recording.conversations.examples(),
+        shape=plan.shape,
+        stages=course.stages,
+        capacity=course.capacity,
+        drift=course.drift,
+        notes=course.notes + _notes(measured, named),
     )
 
 
@@ -83,7 +92,7 @@ def fails_test(verdict: Verdict, evidence: str) -> bool:
 
 
 def _verdict(
-    plan: TestPlan, targets: list[TargetResult], generator: GeneratorResult, *, empty: bool
+    plan: TestPlan, targets: list[TargetResult], generator: GeneratorResult, course: OverTime, *, empty: bool
 ) -> tuple[Verdict, list[str]]:
     """The verdict, and why it is not PASS, most important first."""
     missed = [target for target in targets if target.verdict is Verdict.FAIL]
@@ -95,6 +104,7 @@ def _verdict(
         (Verdict.FAIL, [plan.fatal] if plan.fatal is not None else []),
         (Verdict.FAIL, [target.text for target in wrong]),
         (Verdict.INVALID, [*plan.invalid, *(generator.reasons if plan.evidence is not Evidence.NONE else [])]),
+        (course.verdict, course.reasons),
         (Verdict.FAIL, [target.text for target in missed if target not in wrong]),
         (undecided, nothing),
         (Verdict.INCONCLUSIVE, [target.text for target in open_]),
@@ -119,6 +129,11 @@ def _errors(recording: Recording) -> list[ErrorResult]:
 def _recordings(recording: Recording) -> list[CallTape]:
     tapes = sorted(recording.tapes.items(), key=lambda tape: tape[1])
     return [CallTape(call, f"{stem}.wav", f"{stem}.svg", f"{stem}.json") for call, stem in tapes]
+
+
+def _slowest(recording: Recording) -> list[SlowOperation]:
+    """Metric by metric, as they stand in the result; the slowest of each first."""
+    return [slow for metric in recording.measured_metrics() for slow in recording.slowest.of.get(metric, ())]
 
 
 def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[str]:

@@ -28,6 +28,9 @@ QUIET_NS: Final = 500_000_000
 PATIENCE_NS: Final = 3_000_000_000
 """Silence in an answer of which the agent said that there is more."""
 
+MOST_TURNS: Final = 50
+"""Turns remembered of a call of which the audio is not kept."""
+
 GREETING: Final = "voice.greeting"
 LOOP: Final = "voice.loop"
 RESPONSE: Final = "voice.response"
@@ -73,7 +76,8 @@ class Call:
     Args:
         rate: samples per second of audio that does not say it.
         limit_ns: the end of an answer that is interrupted is given up on after so long.
-        keep: keep all turns with their audio, not only the present one.
+        keep: keep all turns with their audio. Otherwise the first ones are remembered, without audio that nobody can
+            ask for any more.
     """
 
     def __init__(self, rate: int, limit_ns: int, *, keep: bool = False) -> None:
@@ -81,6 +85,8 @@ class Call:
         self._limit_ns = limit_ns
         self.keep = keep
         self.turns: list[Turn] = []
+        self.complete = True
+        """False once there were more turns than are remembered."""
         self._playback = Playback()
         self._detector: OnsetDetector | None = None
         self._old: Turn | None = None
@@ -105,6 +111,7 @@ class Call:
         self._unmeasured(at_ns, Outcome.CENSORED, "interrupted once more before the agent had stopped")
         if self.speaking(at_ns) and self._old is None:
             self._old = self.turn
+        self._forget_audio()
         self._finish(self.turn, at_ns)
         self.asked = self._begin(Turn(Kind.ANSWER, clip))
 
@@ -243,11 +250,20 @@ class Call:
     # --- how it works
 
     def _begin(self, turn: Turn) -> Turn:
-        if self.keep:
+        if self.keep or len(self.turns) < MOST_TURNS:
             self.turns.append(turn)
+        else:
+            self.complete = False
         self._detector = None
         self.turn = turn
         return turn
+
+    def _forget_audio(self) -> None:
+        """A minute of audio is 2 MB: only the turn asked last can still be given out as an answer."""
+        if not self.keep:
+            for turn in self.turns:
+                if turn.over and turn is not self.asked:
+                    turn.pieces.clear()
 
     def _add(self, turn: Turn, audio: Audio, rate: int, duration: int, at_ns: int) -> None:
         gap = at_ns - self._playback.end_ns if turn.first_byte_ns else 0

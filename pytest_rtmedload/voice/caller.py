@@ -54,7 +54,7 @@ class VoiceCall:
         limit: seconds to wait for an answer, unless a call says otherwise.
         rate: samples per second of audio that does not say it.
         opening: messages sent at once after connecting.
-        keep: keep all turns, so that the call can be written down.
+        keep: keep all turns with their audio, so that the call can be written down.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ class VoiceCall:
         self._ending_counted = False
         self._left = False
         self.spoken: list[tuple[int, Clip]] = []
-        """When each utterance began, on `time.perf_counter_ns`; if turns are kept."""
+        """When each utterance began, on `time.perf_counter_ns`; if audio is kept."""
         self.found: list[Sample] = []
-        """All times that were measured; if turns are kept."""
+        """All times that were measured in `turns`."""
 
     @property
     def turns(self) -> list[Turn]:
-        """All turns so far, if they are kept."""
+        """All turns so far; of a long call of which the audio is not kept the first ones."""
         return self._call.turns
 
     # --- the caller's side
@@ -391,7 +391,7 @@ class VoiceCall:
                 self._recorder.value(found.name, found.amount, found.unit, at_ns=found.at_ns)
                 continue
             self._recorder.add(found.metric, found.start_ns, found.end_ns, found.outcome)
-            if self._call.keep:
+            if self._call.complete:
                 self.found.append(found)
             if found.outcome is Outcome.OK:
                 self._measured[found.metric] = (found.end_ns - found.start_ns) / 1e6

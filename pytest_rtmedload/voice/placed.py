@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
+from pytest_rtmedload.voice.moments import KeptCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,11 +42,13 @@ async def placed(kind: type[C], user: VirtualUser, call_id: str | None = None) -
         ended_ns = perf_counter_ns()
         await call.hang_up()
         user.leave_call()
+        kept = KeptCall(user.nodeid, call.call_id, call.spoken, call.turns, call.found, ended_ns)
+        user.conversed(kept)
         if number:
-            await _keep(call, user, number, ended_ns)
+            await _keep(kept, user, number)
 
 
-async def _keep(call: PhoneCall | BrowserCall, user: VirtualUser, number: int, ended_ns: int) -> None:
+async def _keep(call: KeptCall, user: VirtualUser, number: int) -> None:
     from pytest_rtmedload.voice.tape import keep  # noqa: PLC0415 - drawing is for runs that record calls
 
-    await keep(call, user, number, ended_ns)
+    await keep(call, user, number)

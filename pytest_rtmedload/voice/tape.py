@@ -17,7 +17,7 @@ import orjson
 
 from pytest_rtmedload.audio import RATE
 from pytest_rtmedload.audio.pcm import FRAME_MS, SAMPLES_PER_MS, resample, write_wav
-from pytest_rtmedload.voice.moments import KeptCall, moments_of
+from pytest_rtmedload.voice.moments import moments_of
 from pytest_rtmedload.voice.plot import picture
 
 if TYPE_CHECKING:
@@ -29,18 +29,13 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.audio import Clip
     from pytest_rtmedload.config import LoadConfig
-    from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
-    from pytest_rtmedload.voice.moments import Moments
+    from pytest_rtmedload.voice.moments import KeptCall, Moments
     from pytest_rtmedload.voice.turns import Piece
 
     Sound = NDArray[np.int16]
 
     class Keeper(Protocol):
         """Whose call it was: a virtual user."""
-
-        @property
-        def nodeid(self) -> str:
-            """The test it runs."""
 
         @property
         def settings(self) -> LoadConfig:
@@ -60,26 +55,24 @@ _FRAME_SAMPLES: Final = FRAME_MS * SAMPLES_PER_MS
 _MOST_PHASES: Final = 16  # a resampler's work grows with its phases: 24 and 48 kHz need one or two
 
 
-async def keep(call: PhoneCall | BrowserCall, user: Keeper, number: int, ended_ns: int) -> None:
+async def keep(call: KeptCall, user: Keeper, number: int) -> None:
     """Write down a call that has ended; a disk that refuses costs one line of the report, and fails nothing.
 
     Args:
-        call: the call, which kept its turns.
+        call: the call, with its audio.
         user: who made it.
         number: of this call among those that are written down, from 1.
-        ended_ns: when the caller hung up.
     """
-    kept = KeptCall(user.nodeid, call.call_id, call.spoken, call.turns, call.found, ended_ns)
-    if not kept.connected_ns:
+    if not call.connected_ns:
         return
-    stem = f"{FOLDER}/{name_of(kept, number)}"
+    stem = f"{FOLDER}/{name_of(call, number)}"
     try:
-        await asyncio.to_thread(write_call, kept, user.settings.directory / stem)
+        await asyncio.to_thread(write_call, call, user.settings.directory / stem)
     except OSError as error:
         where = user.settings.directory / FOLDER
         user.call_lost(f"calls could not be written down in {where}: {error.strerror or error}")
     else:
-        user.call_kept(kept.call, stem)
+        user.call_kept(call.call, stem)
 
 
 def name_of(call: KeptCall, number: int) -> str:

@@ -1,7 +1,8 @@
 """Conductors say how many users there are at which moment; workers obey.
 
 A conductor's commands carry the time they are for and are sent ahead, so the moment a user starts does not depend on
-how quickly a message travels, and every shard picks its own users out of the same commands.
+how quickly a message travels, and every shard picks its own users out of the same commands. A conductor that must see
+how the agent does before it can go on *steers*: the coordinator shows it what was measured so far, once a second.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_rtmedload.results.recording import Phase
 from pytest_rtmedload.workload.arrivals import Span, due_times
+from pytest_rtmedload.workload.shapes import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from pytest_rtmedload.results.plan import Stage
     from pytest_rtmedload.workload.spec import LoadSpec
 
 
@@ -27,20 +30,60 @@ class Command(NamedTuple):
     value: float = 0.0
 
 
-class Conductor(Protocol):
-    """Shape of a load test over time."""
+class Standing(NamedTuple):
+    """How the targets stood in some seconds of a test."""
+
+    met: bool
+    """As far as can be told: by the point estimate where the evidence does not decide."""
+    decided: bool
+    """By evidence; more seconds would say the same."""
+    spoiled: bool = False
+    """The load generator was the bottleneck: it says nothing about the agent."""
+
+
+class Moment(Protocol):
+    """A test under way, as a conductor that steers sees it."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start line that all shards have told about."""
+
+    @property
+    def users(self) -> int:
+        """Users active over all shards."""
+
+    def standing(self, begin: float, end: float) -> Standing:
+        """How the targets stood between these seconds since the start line."""
+
+
+class Conductor:
+    """Shape of a load test over time. One of your own is a subclass, given as `shape=` of the marker.
+
+    It must be possible to pickle it: under pytest-xdist it travels to the coordinator.
+    """
 
     def phases(self) -> dict[Phase, tuple[float, float]]:
         """Phases in order of time, in seconds since the start line; infinity where the end is not known."""
+        raise NotImplementedError
 
     def commands(self) -> list[Command]:
         """What the shards are told, in order of time."""
+        raise NotImplementedError
 
-    def arrivals(self, seed: int) -> Iterator[float]:
+    def arrivals(self, seed: int) -> Iterator[float]:  # noqa: ARG002 - for those that draw
         """When iterations are due, in seconds since the start line, over all shards; none in the closed model."""
+        return iter(())
+
+    def stages(self) -> Sequence[Stage]:
+        """What is judged by itself, in order of time; none when the load is the same throughout."""
+        return ()
+
+    def steer(self, moment: Moment) -> list[Command]:  # noqa: ARG002 - for those that steer
+        """Further commands in order of time, by what was measured until now."""
+        return []
 
 
-class Steady:
+class Steady(Conductor):
     """A constant number of users: ramp, warm-up, measured phase.
 
     Users are added one by one, evenly over the ramp. With a number of iterations the test ends when all are done.
@@ -53,30 +96,16 @@ class Steady:
         """Ramp and warm-up only where they take time."""
         spec = self._spec
         end = float("inf") if spec.iterations is not None else spec.load_begins + spec.duration
-        planned = {
-            Phase.RAMP: (0.0, spec.ramp),
-            Phase.WARMUP: (spec.ramp, spec.load_begins),
-            Phase.MEASURE: (spec.load_begins, end),
-        }
-        return {phase: (begin, end) for phase, (begin, end) in planned.items() if end > begin}
+        return phases_until(spec, end)
 
     def commands(self) -> list[Command]:
         """One command per user of the ramp, then the end."""
         spec = self._spec
-        if spec.ramp > 0:
-            starts = [Command(spec.ramp * n / spec.users, "users", n + 1) for n in range(spec.users)]
-        else:
-            starts = [Command(0.0, "users", spec.users)]
-        if spec.iterations is None:
-            starts.append(Command(spec.load_begins + spec.duration, "end"))
-        return starts
-
-    def arrivals(self, seed: int) -> Iterator[float]:  # noqa: ARG002 - nobody arrives: users are there
-        """None: in the closed model users iterate as fast as they are answered."""
-        return iter(())
+        starts = rise(0.0, spec.ramp, 0, spec.users)
+        return starts if spec.iterations is not None else [*starts, Command(spec.load_begins + spec.duration, "end")]
 
 
-class Arrivals:
+class Arrivals(Conductor):
     """Iterations that are due at a rate, whatever the agent does: the open model.
 
     Over the ramp the rate rises from 0, over the warm-up it is the first rate, then it stays or changes linearly.
@@ -98,15 +127,47 @@ class Arrivals:
         """Due times of all shards together."""
         spec = self._spec
         first, last = spec.shape.rates or (spec.rate or 0.0, spec.rate or 0.0)
-        spans = [
-            Span(0.0, spec.ramp, 0.0, first),
-            Span(spec.ramp, spec.load_begins, first, first),
-            Span(spec.load_begins, spec.load_begins + spec.duration, first, last),
-        ]
+        spans = [*run_up(spec, first), Span(spec.load_begins, spec.load_begins + spec.duration, first, last)]
         times = due_times([span for span in spans if span.end > span.begin], seed if spec.shape.poisson else None)
         return islice(times, spec.iterations)
 
 
+def phases_until(spec: LoadSpec, end: float) -> dict[Phase, tuple[float, float]]:
+    """Ramp, warm-up and the measured phase up to `end`; only those that take time."""
+    planned = {
+        Phase.RAMP: (0.0, spec.ramp),
+        Phase.WARMUP: (spec.ramp, spec.load_begins),
+        Phase.MEASURE: (spec.load_begins, end),
+    }
+    return {phase: (begin, end) for phase, (begin, end) in planned.items() if end > begin}
+
+
+def rise(begin: float, seconds: float, first: int, last: int) -> list[Command]:
+    """Users are added one by one, evenly over so many seconds; at once when there is no time for it."""
+    if seconds <= 0:
+        return [Command(begin, "users", last)]
+    more = last - first
+    return [Command(begin + seconds * n / more, "users", first + n + 1) for n in range(more)]
+
+
+def run_up(spec: LoadSpec, rate: float) -> list[Span]:
+    """Arrivals of ramp and warm-up, before the measured phase begins with this rate."""
+    return [Span(0.0, spec.ramp, 0.0, rate), Span(spec.ramp, spec.load_begins, rate, rate)]
+
+
 def conductor_for(spec: LoadSpec) -> Conductor:
-    """The conductor of a load test's shape."""
+    """The conductor of a load test's shape, at its beginning."""
+    from pytest_rtmedload.workload.capacity import Capacity  # noqa: PLC0415 - they build on this module
+    from pytest_rtmedload.workload.staged import Spike, Steps  # noqa: PLC0415 - as above
+
+    match spec.shape.kind:
+        case Kind.CUSTOM:
+            custom: Conductor = spec.shape.conductor
+            return custom
+        case Kind.RAMP | Kind.STEPS:
+            return Steps(spec)
+        case Kind.SPIKE:
+            return Spike(spec)
+        case Kind.CAPACITY:
+            return Capacity(spec)
     return Arrivals(spec) if spec.open else Steady(spec)

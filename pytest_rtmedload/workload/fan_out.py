@@ -1,8 +1,7 @@
 """Fan-out: one test body, many virtual users, on the event loop the body's async plugin gave it.
 
 Each user is a task: it enters its user fixtures, waits for the start line if it is due at once, then iterates until
-its time is over. An exception ends an iteration, `pytest.skip`, `pytest.fail` and `pytest.exit` end the whole test.
-Nothing here knows of shards or messages: the worker tells it how many users there should be.
+its time is over. Nothing here knows of shards or messages: the worker tells it how many users there should be.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ import asyncio
 import contextlib
 import functools
 import time
-import traceback
 import types
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_rtmedload.results.names import ITERATION
-from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.workload.iteration import ENDS_TEST, Cut, Iterations, Mishaps, Running
 from pytest_rtmedload.workload.pool import Pool
-from pytest_rtmedload.workload.user import CURRENT, ChecksFailed, NeedsAgent, Surroundings, VirtualUser, describe
+from pytest_rtmedload.workload.user import CURRENT, Surroundings, VirtualUser
 from pytest_rtmedload.workload.user_fixture import Entered, Recipe
 
 if TYPE_CHECKING:
@@ -34,9 +31,6 @@ SLICE_NS: Final = 1_000_000
 TEARDOWN_S: Final = 5.0
 """How long users may take to leave their fixtures once they were cut off."""
 
-ENDS_TEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
-"""Outcomes that end the whole test, as they do anywhere in pytest."""
-
 LOAD = Recipe("load", lambda: None, {}, "user")
 """What the `load` fixture gives to pytest; each user replaces it with itself."""
 
@@ -45,29 +39,6 @@ LOAD = Recipe("load", lambda: None, {}, "user")
 def _give_way() -> Generator[None, None, None]:
     """Let the event loop run once: `asyncio.sleep(0)` without its overhead."""
     yield
-
-
-class Cut:
-    """Why a user's task was cancelled by us, as opposed to by the event loop's owner."""
-
-    TIMEOUT = "timeout"
-    END = "end"
-
-
-class _Running:
-    """A virtual user with its task."""
-
-    __slots__ = ("cut", "due_ns", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
-
-    def __init__(self, user: VirtualUser, *, waits_for_line: bool) -> None:
-        self.user = user
-        self.waits_for_line = waits_for_line
-        self.ready = False
-        self.started_ns = 0  # 0: no iteration in flight
-        self.due_ns = 0  # 0: closed model, nobody waits for this iteration
-        self.thinking = False
-        self.cut: str | None = None
-        self.task: asyncio.Task[None] | None = None
 
 
 class FanOut:
@@ -93,16 +64,16 @@ class FanOut:
         late_ns: int = 15_000_000,
         in_flight: int | None = None,
     ) -> None:
-        self._body = body
         self._arguments = arguments
         self._spec = spec
         self._recorder = recorder
         self._surroundings = surroundings
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._line = asyncio.Event()
         self._changed = asyncio.Event()
         self._live = 0
-        self._end_ns = 2**62
+        self._mishaps = Mishaps(recorder, surroundings.settings.redact)
+        self._iterations = Iterations(body, arguments, spec, recorder, self._mishaps)
         self.crossed_ns: int | None = None
         """When the first user crossed the start line."""
         self.pool = Pool(spec, recorder, late_ns, spec.in_flight_limit if in_flight is None else in_flight)
@@ -111,8 +82,11 @@ class FanOut:
         """Users over all shards that may iterate; those with a higher index end after their present iteration."""
         self.ended_by: BaseException | None = None
         """The outcome, signal or interrupt that ends the whole test."""
-        self.failed_users: list[str] = []
+
+    @property
+    def failed_users(self) -> list[str]:
         """Why users never started, or failed to leave their fixtures; one line each."""
+        return self._mishaps.failed_users
 
     @property
     def entered(self) -> bool:
@@ -129,9 +103,10 @@ class FanOut:
         """True when no user is left."""
         return self._live == 0
 
-    def knows(self, index: int) -> bool:
-        """True when this user was started before."""
-        return index in self._running
+    def has(self, index: int) -> bool:
+        """True once this user was started; one that left when there were too many can be started again."""
+        running = self._running.get(index)
+        return running is not None and not (running.one_too_many and running.task is not None and running.task.done())
 
     async def changed(self, at_most: float) -> None:
         """Wait until a user became ready or ended, at most so many seconds."""
@@ -142,13 +117,13 @@ class FanOut:
     def start_user(self, index: int, *, waits_for_line: bool = False) -> None:
         """Let user `index` enter its fixtures and begin."""
         user = VirtualUser(index, self._recorder, self._surroundings)
-        running = _Running(user, waits_for_line=waits_for_line)
+        running = Running(user, waits_for_line=waits_for_line)
         self._running[index] = running
         self._live += 1
         running.task = asyncio.create_task(self._live_through(running), name=f"virtual user {index}")
         running.task.add_done_callback(functools.partial(self._gone, running))
 
-    def _gone(self, running: _Running, task: asyncio.Task[None]) -> None:
+    def _gone(self, running: Running, task: asyncio.Task[None]) -> None:
         """A user has ended, however; also one that was cancelled before its first step, which runs no `finally`."""
         running.ready = True
         self._live -= 1
@@ -162,7 +137,7 @@ class FanOut:
 
     def end_at(self, at_ns: int) -> None:
         """No iteration starts at or after this moment."""
-        self._end_ns = at_ns
+        self._iterations.end_ns = at_ns
 
     def wake(self) -> None:
         """The end has come: users that only think, or never began, leave now; those in an iteration may finish it."""
@@ -189,7 +164,7 @@ class FanOut:
 
     def cut_all(self) -> None:
         """Cut off everyone: iterations in flight become censored samples, fixtures are left."""
-        self._end_ns = 0
+        self._iterations.end_ns = 0
         for running in self._running.values():
             self._cancel(running, Cut.END)
 
@@ -205,12 +180,12 @@ class FanOut:
             task.cancel()
         return [f"{task.get_name()} did not leave its fixtures within {TEARDOWN_S:g} s" for task in stuck]
 
-    def _cancel(self, running: _Running, why: str) -> None:
+    def _cancel(self, running: Running, why: str) -> None:
         if running.task is not None and not running.task.done() and running.cut != Cut.END:
             running.cut = why
             running.task.cancel()
 
-    async def _live_through(self, running: _Running) -> None:
+    async def _live_through(self, running: Running) -> None:
         CURRENT.set(running.user)
         try:
             async with contextlib.AsyncExitStack() as stack:
@@ -222,11 +197,11 @@ class FanOut:
         except ENDS_TEST as error:
             self.ended_by = self.ended_by or error
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises on its way out is the test's failure
-            self._user_failed("leave", error)
+            self._mishaps.user_failed("leave", error)
         except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
             self.ended_by = self.ended_by or error
 
-    async def _enter_and_iterate(self, running: _Running, stack: contextlib.AsyncExitStack) -> None:
+    async def _enter_and_iterate(self, running: Running, stack: contextlib.AsyncExitStack) -> None:
         user = running.user
         entered = Entered(stack, {LOAD: user})
         try:
@@ -235,7 +210,7 @@ class FanOut:
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises is the test's failure
-            self._user_failed("start", error)
+            self._mishaps.user_failed("start", error)
             return
         user.leave_setup()
         running.ready = True
@@ -243,7 +218,7 @@ class FanOut:
         if running.waits_for_line:
             await self._line.wait()
             self.crossed_ns = self.crossed_ns or time.perf_counter_ns()
-        iterate = self._iteration_of(running, entered.values)
+        iterate = self._iterations.of(running, entered.values)
         if self._spec.open:
             await self._serve(running, iterate)
             return
@@ -253,17 +228,9 @@ class FanOut:
         finally:
             self._recorder.users_changed(-1, time.perf_counter_ns())
 
-    def _iteration_of(self, running: _Running, known: Mapping[Recipe, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
-        """What one iteration of this user is, with or without fixtures of its own."""
-        arguments = {name: known.get(v, v) if isinstance(v, Recipe) else v for name, v in self._arguments.items()}
-        recipes = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
-        if recipes:
-            return functools.partial(self._with_fixtures, running, arguments, recipes, known)
-        return functools.partial(self._measured, running, arguments)
-
-    async def _serve(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _serve(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Open model: iterate when an arrival comes, else wait in the pool."""
-        while running.cut != Cut.END and time.perf_counter_ns() < self._end_ns:
+        while running.cut != Cut.END and time.perf_counter_ns() < self._iterations.end_ns:
             running.cut = None
             running.thinking = True
             running.due_ns = await self.pool.next()
@@ -276,7 +243,7 @@ class FanOut:
                 self._recorder.users_changed(-1, time.perf_counter_ns())
                 self.pool.ended()
 
-    async def _repeat(self, running: _Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _repeat(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Closed model: iterate, think, iterate, until the user's time is over."""
         user, think = running.user, self._spec.think
         limit = self._spec.iterations or 2**62
@@ -285,7 +252,7 @@ class FanOut:
             user.begin_iteration()
             await iterate()
             now = time.perf_counter_ns()
-            if running.cut == Cut.END or now >= self._end_ns or user.iteration + 1 >= limit:
+            if running.cut == Cut.END or now >= self._iterations.end_ns or user.iteration + 1 >= limit:
                 return
             running.cut = None
             if think:
@@ -297,105 +264,4 @@ class FanOut:
             elif now - gave_way > SLICE_NS:
                 await _give_way()
                 gave_way = time.perf_counter_ns()
-
-    async def _with_fixtures(
-        self, running: _Running, arguments: dict[str, Any], recipes: Mapping[str, Recipe], known: Mapping[Recipe, Any]
-    ) -> None:
-        """One iteration with fixtures of its own; one of them failing is the iteration failing."""
-        user, start, measured = running.user, time.perf_counter_ns(), False
-        running.started_ns, user.thought_ns = start, 0
-        user.late_ns = start - running.due_ns if running.due_ns else 0
-        try:
-            async with contextlib.AsyncExitStack() as stack:
-                entered = Entered(stack, known)
-                own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
-                if running.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
-                    running.due_ns += time.perf_counter_ns() - start
-                await self._measured(running, arguments | own)
-                measured, running.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
-        except asyncio.CancelledError:
-            if running.cut is None:
-                raise
-            outcome = self._cut_off(running)
-            if measured:
-                self._user_failed("leave", TimeoutError(f"an iteration's fixture took over {self._spec.timeout:g} s"))
-            else:
-                user.add(ITERATION, start, time.perf_counter_ns(), outcome)
-        except ENDS_TEST:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in a body
-            user.add(ITERATION, start, time.perf_counter_ns(), self._failed(user, error))
-        finally:
-            running.started_ns = 0
-
-    async def _measured(self, running: _Running, arguments: dict[str, Any]) -> None:
-        """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
-        user, clock = running.user, time.perf_counter_ns
-        running.started_ns = start = clock()
-        user.thought_ns = 0  # of this iteration's body alone
-        if running.due_ns:
-            user.late_ns = start - running.due_ns  # all samples count from when the iteration was due
-        elif start >= self._end_ns:
-            running.started_ns = 0
-            return
-        outcome = Outcome.OK
-        try:
-            await self._body(**arguments)
-            if user.failed_checks:
-                raise ChecksFailed("check failed: " + ", ".join(user.failed_checks))  # noqa: TRY301 - as a body would
-        except asyncio.CancelledError as error:
-            if running.cut is None:
-                if running.task is None or running.task.cancelling():
-                    raise  # this user is being cancelled, and not by us
-                outcome = self._failed(user, error)  # something the body waited for was cancelled
-        except ENDS_TEST:
-            raise
-        except Exception as error:  # noqa: BLE001 - a body's exception fails its iteration, nothing else
-            outcome = self._failed(user, error)
-        finally:
-            running.started_ns = 0
-        if running.cut is not None:
-            outcome = self._cut_off(running)  # whatever the body made of being cut off
-        user.add(ITERATION, start, clock() - user.thought_ns, outcome)
-
-    def _cut_off(self, running: _Running) -> Outcome:
-        """What was cancelled by us is a sample: the iteration took longer than it was waited for."""
-        if running.task is not None:
-            running.task.uncancel()
-        if running.cut == Cut.TIMEOUT:
-            self._recorder.error(f"{ITERATION}: not finished within {self._spec.timeout:g} s")
-        else:
-            self._recorder.error(f"{ITERATION}: still running at the end of the test, cut off")
-        return Outcome.CENSORED
-
-    def _failed(self, user: VirtualUser, error: BaseException) -> Outcome:
-        counted = getattr(error, "counted", False)
-        if not counted:
-            self._note(describe(error), error)
-        if getattr(error, "censored", False) or isinstance(error, TimeoutError):
-            return Outcome.CENSORED  # it, too, would have taken longer than what was waited
-        return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
-
-    def _user_failed(self, what: str, error: BaseException) -> None:
-        message = f"virtual user failed to {what}: {describe(error)}"
-        self.failed_users.append(self._surroundings.settings.redact(message))
-        self._note(message, error)
-
-    def _note(self, message: str, error: BaseException) -> None:
-        """Count an error; clients of all kinds put keys and URLs into theirs."""
-        redact = self._surroundings.settings.redact
-        self._recorder.error(redact(message), redact(excerpt(error)))
-
-
-def excerpt(error: BaseException) -> str:
-    """The traceback from the test's own code on, without the frames of this package and of the event loop."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "pytest_rtmedload" not in frame.filename or "/tests/" in frame.filename
-    ]
-    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-    return "".join(lines).rstrip()
-
-
-__all__ = ["ENDS_TEST", "LOAD", "FanOut", "NeedsAgent", "excerpt"]
+        running.one_too_many = user.user >= self.allowed

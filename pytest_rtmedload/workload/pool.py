@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Health, Outcome, Phase, SeriesKey
+from pytest_rtmedload.results.samples import NOBODY
 
 if TYPE_CHECKING:
     from pytest_rtmedload.measure.recorder import Recorder
@@ -96,5 +97,5 @@ class Pool:
 
     def _drop(self, due_ns: int, why: str) -> None:
         for metric in {ITERATION, self._spec.metric}:
-            self._recorder.appender(SeriesKey(metric, "", Outcome.CENSORED))((due_ns, due_ns, due_ns))
+            self._recorder.appender(SeriesKey(metric, "", Outcome.CENSORED))((due_ns, due_ns, due_ns, NOBODY))
         self._recorder.error(why)

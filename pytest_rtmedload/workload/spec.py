@@ -8,7 +8,7 @@ from typing import Final
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Target
-from pytest_rtmedload.workload.shapes import Shape
+from pytest_rtmedload.workload.shapes import Kind, Shape
 
 MOST_IN_FLIGHT: Final = 10_000
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -22,6 +22,7 @@ class LoadSpec:
     nodeid: str
     group: str
     users: int
+    """Concurrent users; where the shape changes them, those it begins with."""
     duration: float
     """Length of the measured phase."""
     ramp: float = 0.0
@@ -51,14 +52,20 @@ class LoadSpec:
     @property
     def open(self) -> bool:
         """True for the open model: iterations are due at a rate, and are judged from when they were due."""
-        return self.shape.open
+        return self.shape.open or self.rate is not None
+
+    @property
+    def most_users(self) -> int:
+        """Most users at once in the closed model; of a search, as many as it may try."""
+        peak = self.shape.peak if self.shape.kind is Kind.SPIKE and not self.open else None
+        return max(self.users, round(peak or 0), *(self.shape.users or ()))
 
     @property
     def in_flight_limit(self) -> int:
         """Most iterations in flight at once: what the rate piles up within one timeout, unless the marker says."""
         if self.max_in_flight is not None:
             return self.max_in_flight
-        rate = max(self.shape.rates or (self.rate or 0.0,))
+        rate = max(self.shape.rates or (self.rate or 0.0, self.shape.peak or 0.0))
         return max(1, min(MOST_IN_FLIGHT, ceil(rate * self.timeout)))
 
     @property

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.websocket import WebSocketClient
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.dialects import Dialect
-    from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.measure.recorder import Recorder, Row
     from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
+    from pytest_rtmedload.voice.moments import KeptCall
     from pytest_rtmedload.voice.pacer import Pacer
 
 
@@ -85,7 +86,7 @@ class VirtualUser:
         self._in_setup = True
         self._surroundings = surroundings
         self._recorder = recorder
-        self._appenders: dict[tuple[str, str], Callable[[tuple[int, int, int]], None]] = {}
+        self._appenders: dict[tuple[str, str], Callable[[Row], None]] = {}
         self._http: HttpClient | None = None
         self._sockets: list[WebSocketClient] = []
         self._observer: Observer | None = None
@@ -241,7 +242,7 @@ class VirtualUser:
         append = self._appenders.get((metric, outcome))
         if append is None:
             append = self._open_series(metric, outcome)
-        append((start_ns - self.late_ns, start_ns, end_ns))
+        append((start_ns - self.late_ns, start_ns, end_ns, self.user))
         if outcome != "ok":
             self.failed_operations += 1
 
@@ -285,6 +286,15 @@ class VirtualUser:
             return 0
         self._surroundings.kept_calls += 1
         return self._surroundings.kept_calls
+
+    def conversed(self, call: KeptCall) -> None:
+        """A call has ended: it may serve as an example of the calls of this test, if it began in the measured phase."""
+        from pytest_rtmedload.voice.summary import conversed  # noqa: PLC0415 - only calls need it
+
+        if self._recorder.measured(call.connected_ns):
+            told = conversed(call, self._tag, self._surroundings.seed)
+            if told is not None:
+                self._recorder.conversation(told)
 
     def call_kept(self, call: str, stem: str) -> None:
         """A call was written down, to files that begin like this in the folder of the results."""
@@ -357,7 +367,7 @@ class VirtualUser:
         self._tag = tag
         self._appenders.clear()
 
-    def _open_series(self, metric: str, outcome: str) -> Callable[[tuple[int, int, int]], None]:
+    def _open_series(self, metric: str, outcome: str) -> Callable[[Row], None]:
         key = SeriesKey(metric, self._tag, outcome)
         append = self._recorder.appender(key, setup=self._in_setup, call=self._call)
         self._appenders[metric, outcome] = append

@@ -57,8 +57,8 @@ def test_no_machine_and_no_registry(page: Path) -> None:
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     for page in PAGES:
-        if page.parent.name == "docs" and page.name != "README.md":
-            assert f"({page.name})" in index
+        if page.is_relative_to(ROOT / "docs") and page != ROOT / "docs" / "README.md":
+            assert f"({page.relative_to(ROOT / 'docs').as_posix()})" in index
 
 
 def test_the_picture_is_small() -> None:

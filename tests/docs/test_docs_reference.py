@@ -12,7 +12,7 @@ from pytest_rtmedload import config, explicit
 from pytest_rtmedload.clients.http import HttpClient
 from pytest_rtmedload.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
 from pytest_rtmedload.options import OPTIONS, Option
-from pytest_rtmedload.report import csv_report, json_report, junit
+from pytest_rtmedload.report import csv_report, json_report, junit, sample_file
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
 from pytest_rtmedload.results import details, model
 from pytest_rtmedload.results.plan import Evidence
@@ -27,7 +27,7 @@ INTERNAL = {
     *("add", "error", "aclose", "at_end", "begin_iteration", "leave_setup"),
     *("pausing_ns", "thought_ns", "late_ns", "failed_operations", "failed_checks"),
     *("connecting", "pacer", "number", "nodeid", "enter_call", "leave_call", "keeps_call", "call_kept", "call_lost"),
-    "tally",
+    *("conversed", "tally"),
 }
 """What the package itself needs of a virtual user."""
 
@@ -163,6 +163,7 @@ def test_columns_files_and_properties() -> None:
     text = section(REFERENCE, "CSV")
     assert bullet(text, "metrics") == list(csv_report.METRIC_COLUMNS)
     assert bullet(text, "time line") == list(csv_report.TIMELINE_COLUMNS)
+    assert bullet(text, "samples") == list(sample_file.COLUMNS)
     files = [names(row[0])[0] for row in table("Results")]
     assert sorted(files) == sorted(f"{PREFIX}<YYYYmmdd_HHMMSS>{suffix}" for suffix in SUFFIXES)
     properties = re.findall(r'\("(load\.\w+)"', inspect.getsource(junit.properties))

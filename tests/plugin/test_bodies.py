@@ -128,6 +128,7 @@ def test_a_body_that_raises_base_exception_ends_the_test(load_run_of: LoadRun) -
     result.stdout.fnmatch_lines(["*Odd: out of here*"])
 
 
+@pytest.mark.slow
 def test_an_explicit_run_returns_what_was_measured(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -308,6 +309,7 @@ def test_what_slows_the_generator_down_is_noted(load_run_of: LoadRun) -> None:
     assert any("debug mode is on" in note for note in load_run_of.result()["tests"][0]["notes"])
 
 
+@pytest.mark.slow
 def test_a_plain_body_holds_calls_and_waits_for_them(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

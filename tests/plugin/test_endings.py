@@ -79,6 +79,7 @@ def test_ctrl_c_keeps_the_partial_result_and_closes_fixtures(tmp_path: Path) -> 
     assert (tmp_path / "closed").read_text() == "x" * 5
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once_with_what_was_shipped(tmp_path: Path) -> None:
     process = begin(
         tmp_path, "await asyncio.sleep(0.01)\n    if load.iteration > 100: await asyncio.shield(asyncio.sleep(0.01))"
@@ -94,6 +95,7 @@ def test_ctrl_c_twice_ends_at_once_with_what_was_shipped(tmp_path: Path) -> None
     assert result["tests"][0]["iterations"] > 0
 
 
+@pytest.mark.slow
 def test_killing_pytest_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     process = begin(tmp_path, 'await load.http.get("/health")')
     family = psutil.Process(process.pid).children(recursive=True)
@@ -105,6 +107,7 @@ def test_killing_pytest_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     assert not alive
 
 
+@pytest.mark.slow
 def test_an_embedded_agent_that_dies_is_said_and_ends_the_run_soon(tmp_path: Path) -> None:
     process = begin(tmp_path, 'await load.http.get("/health")')
     for child in psutil.Process(process.pid).children(recursive=True):

@@ -56,6 +56,7 @@ def test_timeouts_raise_the_percentile(load_run_of: LoadRun) -> None:
     assert any("no answer within 0.3 s" in message for message in messages(result))
 
 
+@pytest.mark.slow
 def test_an_iteration_that_ends_by_a_timeout_is_censored_too(load_run_of: LoadRun) -> None:
     """The default metric is `iteration`: what hides there hides from most tests."""
     load_run_of.file(test_it=HEALTH.format(timeout=0.3, p95=250).replace('metric="GET /health", ', ""))
@@ -74,6 +75,7 @@ def test_a_stall_shows_in_the_slowest_answers(load_run_of: LoadRun) -> None:
     assert result["tests"][0]["metrics"]["GET /health"]["max_ms"] >= 500
 
 
+@pytest.mark.slow
 def test_a_slow_start_shows(load_run_of: LoadRun) -> None:
     result = run_with(load_run_of, "slow_start=700ms")
     assert result["tests"][0]["metrics"]["GET /health"]["max_ms"] >= 600
@@ -87,6 +89,7 @@ def test_an_agent_that_dies_is_said(load_run_of: LoadRun) -> None:
     assert any("connection" in message for message in messages(result))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["http.delay=30ms", "http.delay=uniform(10ms, 50ms)", "http.delay=exponential(20ms)"])
 def test_every_distribution_of_delays_is_served(load_run_of: LoadRun, fault: str) -> None:
     result = run_with(load_run_of, fault)

@@ -76,6 +76,7 @@ def test_arrivals_the_generator_could_not_make_are_missed(load_run_of: LoadRun) 
     assert test["generator"]["achieved_ratio"] < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fixture",
     [
@@ -187,6 +188,7 @@ def test_think_time_in_a_fixture_shortens_no_body(load_run_of: LoadRun) -> None:
     assert 50 <= test_of(load_run_of)["metrics"]["iteration"]["p50_ms"] < 90
 
 
+@pytest.mark.slow
 def test_an_agent_that_is_found_late_starts_the_count_again(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

@@ -31,6 +31,7 @@ def test_arrivals_come_at_their_rate_and_are_judged_from_when_they_were_due(load
     assert test["generator"]["achieved_ratio"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_stall_is_charged_to_all_it_delayed(load_run_of: LoadRun) -> None:
     """A closed loop of few users would see a handful of slow answers; 100 arrivals a second see fifty."""
     load_run_of.file(
@@ -48,6 +49,7 @@ def test_a_stall_is_charged_to_all_it_delayed(load_run_of: LoadRun) -> None:
     assert test["metrics"]["GET /health"]["p99_ms"] >= 430
 
 
+@pytest.mark.slow
 def test_an_agent_slower_than_its_arrivals_fails_and_is_not_called_a_generators_fault(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -94,6 +96,7 @@ def test_users_of_the_pool_have_their_fixtures_and_are_reused(load_run_of: LoadR
     load_run_of("--load-ramp=0", "--load-warmup=0", "--load-suite=quick", sizes=()).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_poisson_and_ramping_arrivals(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

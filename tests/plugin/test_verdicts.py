@@ -206,6 +206,7 @@ def test_outcomes_inside_a_body_end_the_whole_test_as_anywhere(load_run_of: Load
     result.stdout.fnmatch_lines(["*enough*", "SKIPPED*not today"])
 
 
+@pytest.mark.slow
 def test_a_test_in_which_nothing_succeeds_for_five_seconds_stops_early(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

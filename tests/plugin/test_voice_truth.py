@@ -8,6 +8,7 @@ all twenty are up together.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,19 @@ def test_a_caller_hears_what_the_agent_did(load_run_of: LoadRun, fixture: str) -
         if max(differences) <= TOLERANCE_MS:
             break
     assert max(differences) <= TOLERANCE_MS
+    examples_are_among_the_calls(load_run_of.result()["tests"][-1])
+
+
+def examples_are_among_the_calls(test: dict[str, Any]) -> None:
+    """The typical and the slow call tell what was measured of them."""
+    typical, slow = test["conversations"]
+    assert (typical["kind"], slow["kind"]) == ("typical", "slow")
+    loops = [[turn["loop_ms"] for turn in call["turns"] if turn["loop_ms"] is not None] for call in (typical, slow)]
+    assert np.median(loops[0]) <= np.median(loops[1])
+    measured = test["metrics"]["voice.loop"]
+    assert all(measured["min_ms"] - 1 <= loop <= measured["max_ms"] + 1 for call in loops for loop in call)
+    assert [turn["utterance"] for turn in slow["turns"]] == ["", "chest_pain_1", "interrupt_1", "hello"]
+    assert slow["turns"][1]["interrupted"]
 
 
 def attempt(load_run_of: LoadRun, fixture: str) -> list[float]:

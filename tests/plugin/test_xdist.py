@@ -197,6 +197,7 @@ def test_a_killed_worker_costs_its_test_and_not_the_run(with_xdist: LoadRun, res
     assert lives["shards"] == (2 if restarts is None else 1)
 
 
+@pytest.mark.slow
 def test_a_dead_agent_is_one_error_for_all_workers(with_xdist: LoadRun) -> None:
     with_xdist.file(
         test_it="""
@@ -212,6 +213,7 @@ def test_a_dead_agent_is_one_error_for_all_workers(with_xdist: LoadRun) -> None:
     result.assert_outcomes(failed=1, skipped=2)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_all_shards_measured(with_xdist: LoadRun) -> None:
     with_xdist.file(
         test_it="""

@@ -78,3 +78,9 @@ def test_one_line_makes_control_characters_visible() -> None:
 
 def test_printable_keeps_lines_and_indentation() -> None:
     assert formats.printable("a\r\n    b\x07\n") == ["a", "    b\\x07"]
+
+
+def test_text_of_others_commands_no_build_server() -> None:
+    hostile = "boom ##vso[task.complete result=Succeeded]"
+    assert formats.one_line(hostile) == "boom ##vso [task.complete result=Succeeded]"
+    assert formats.printable(hostile) == ["boom ##vso [task.complete result=Succeeded]"]

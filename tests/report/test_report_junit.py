@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import CriterionResult, RunResult
 
 ROOT = Path(__file__).parents[2]
+BUILDERS = Path(__file__).with_name("report_builders.py")
 
 
 def test_properties_have_the_fixed_names(failing: RunResult) -> None:
@@ -119,7 +120,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[ET.Element, str]:
             import pytest
             sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
             import importlib.util
-            spec = importlib.util.spec_from_file_location("runs", {str(Path(__file__).with_name("conftest.py"))!r})
+            spec = importlib.util.spec_from_file_location("runs", {str(BUILDERS)!r})
             runs = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(runs)
             from pytest_rtmedload.report import junit

@@ -2,90 +2,45 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
+import subprocess
+import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_rtmedload.report.live import LiveLine, Progress, fit, line_text
+from pytest_rtmedload.report.live import LiveView, live_view
+from pytest_rtmedload.report.live_hooks import StepsAside
+from pytest_rtmedload.report.live_log import LogView
+from pytest_rtmedload.report.live_state import Generator, Progress, TargetSoFar
+from pytest_rtmedload.report.live_terminal import TerminalView
+from pytest_rtmedload.report.live_words import log_line
+from tests.report.live_screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Generator as Generators
 
-PROGRESS = Progress("measure", 12.4, 30.0, 10, 3120, 312.4, 0.004, 181.2, 1.4)
+MISSED = TargetSoFar("POST /api/call p95 181 ms > 150 ms", "missed", 3120)
+OPEN = TargetSoFar("POST /api/call p99 190 ms ≤ 300 ms", "open", 3120)
+MET = TargetSoFar("errors of operations 0 % ≤ 5 %", "met", 3120)
 NODEID = "tests/load/api/test_calls.py::test_start_call"
-
-
-class Screen(io.StringIO):
-    """A terminal that understands what the live line sends, of a few rows, to look at afterwards."""
-
-    def __init__(self, rows: int = 4, columns: int = 80) -> None:
-        super().__init__()
-        self.rows = [""] * rows
-        self.columns = columns
-        self.row = self.column = 0
-        self.saved = (0, 0)
-        self.most_used = 0
-        self.written = 0
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.written += 1
-        i = 0
-        while i < len(text):
-            for sequence, action in self.actions().items():
-                if text.startswith(sequence, i):
-                    action()
-                    i += len(sequence)
-                    break
-            else:
-                self.put(text[i])
-                i += 1
-        return len(text)
-
-    def actions(self) -> dict[str, Callable[[], None]]:
-        return {
-            "\x1bD": self.down,
-            "\x1b[A": self.up,
-            "\x1b7": self.save,
-            "\x1b8": self.restore,
-            "\x1b[2K": self.clear,
-            "\r": self.home,
-            "\n": self.newline,
-        }
-
-    def put(self, character: str) -> None:
-        row = self.rows[self.row].ljust(self.column)
-        self.rows[self.row] = row[: self.column] + character + row[self.column + 1 :]
-        self.column += 1
-        self.most_used = max(self.most_used, self.column)
-
-    def down(self) -> None:
-        if self.row == len(self.rows) - 1:
-            self.rows = [*self.rows[1:], ""]
-        else:
-            self.row += 1
-
-    def up(self) -> None:
-        self.row = max(0, self.row - 1)
-
-    def save(self) -> None:
-        self.saved = (self.row, self.column)
-
-    def restore(self) -> None:
-        self.row, self.column = self.saved
-
-    def clear(self) -> None:
-        self.rows[self.row] = ""
-
-    def home(self) -> None:
-        self.column = 0
-
-    def newline(self) -> None:
-        self.home()
-        self.down()
+PROGRESS = Progress(
+    NODEID,
+    "measure",
+    elapsed_s=12.4,
+    total_s=30.0,
+    users=10,
+    iterations=3120,
+    rate=312.4,
+    failed_share=0.004,
+    error="12 × StatusError: 503",
+    targets=(MISSED, OPEN, MET),
+    generator=Generator(1.4, 41.5),
+)
+TERMINAL = {"TERM": "xterm-256color"}
 
 
 class Clock:
@@ -96,141 +51,318 @@ class Clock:
         return self.now
 
 
-@pytest.mark.parametrize("lines_before", [0, 1, 3, 7])
-def test_pytests_own_line_goes_on_where_it_was(lines_before: int) -> None:
-    screen, clock = Screen(), Clock()
+def window(screen: Screen) -> Callable[[], os.terminal_size]:
+    return lambda: os.terminal_size((screen.columns, len(screen.rows)))
+
+
+def view_on(screen: Screen, clock: Clock | None = None, *, colour: bool = False) -> TerminalView:
+    return TerminalView(screen, colour=colour, clock=clock or Clock(), size=window(screen))
+
+
+def shown(screen: Screen, progress: Progress = PROGRESS) -> list[str]:
+    """The rows below pytest's line."""
+    view = view_on(screen)
+    view.start(progress.nodeid, lambda: progress)
+    view.update(progress.nodeid)
+    return [row for row in screen.rows[screen.row + 1 :] if row]
+
+
+def test_rows_of_one_test() -> None:
+    assert shown(Screen(20, 100)) == [
+        f"test_start_call  measure  {'━' * 16}╸{' ' * 23}  12/30 s, 18 s left",
+        "  10 users · 312/s · 0.4 % failed · 3,120 iterations",
+        "  POST /api/call p95 181 ms > 150 ms  missed so far (n = 3,120)",
+        "  POST /api/call p99 190 ms ≤ 300 ms  not clear yet (n = 3,120)",
+        "  errors of operations 0 % ≤ 5 %  met so far (n = 3,120)",
+        "  12 × StatusError: 503",
+        "  load generator: lag p99 1.4 ms, 41.5 % of a core",
+    ]
+
+
+def test_calls_stages_trouble_and_what_is_not_known_yet() -> None:
+    sick = Generator(42.0, 99.7, 7.1, troubled=True)
+    call = dataclasses.replace(
+        PROGRESS, targets=(), error=None, stage="20 users (2 of 5)", open=True, total_s=None, generator=sick
+    )
+    assert shown(Screen(20, 120), call) == [
+        "test_start_call  measure  12 s",
+        "  stage 20 users (2 of 5) · 10 in flight · 312/s · 0.4 % failed · 3,120 iterations",
+        "  load generator: lag p99 42 ms, 99.7 % of a core, audio frames late by p99 7.1 ms  INVALID if it stays so",
+    ]
+    early = Progress(NODEID, "ramp", 0.2, 30.0, targets=(TargetSoFar("iteration p95 ≤ 5 ms", None),))
+    assert shown(Screen(20, 60), early)[1:] == ["  0 users · 0 iterations", "  iteration p95 ≤ 5 ms  no samples yet"]
+
+
+def test_colours_say_how_a_target_stands() -> None:
+    written = io.StringIO()
+    view = TerminalView(written, clock=Clock(), size=lambda: os.terminal_size((100, 20)))
+    view.start(NODEID, lambda: PROGRESS)
+    view.update(NODEID)
+    assert f"\x1b[1;31m  {MISSED.text}  missed so far\x1b[0m" in written.getvalue()
+    assert f"\x1b[33m  {OPEN.text}  not clear yet\x1b[0m" in written.getvalue()
+    assert f"\x1b[32m  {MET.text}  met so far\x1b[0m" in written.getvalue()
+
+
+@pytest.mark.parametrize("rows", [8, 6, 4, 2])
+def test_a_low_window_shows_what_matters_most(rows: int) -> None:
+    found = shown(Screen(rows, 100))
+    assert len(found) == rows // 2
+    assert all(("measure" in found[0], "missed" in "".join(found)))
+
+
+def test_a_window_of_one_row_is_pytests() -> None:
+    assert shown(Screen(1)) == []
+
+
+@pytest.mark.parametrize("columns", [40, 60, 79])
+def test_rows_are_cut_before_the_last_column(columns: int) -> None:
+    screen = Screen(20, columns)
+    found = shown(screen, dataclasses.replace(PROGRESS, nodeid=f"a.py::test_{'long' * 30}"))
+    assert screen.most_used < columns
+    assert len(found) == 7
+    assert found[0].startswith("test_long")
+    assert "measure  12/30 s" in found[0] or "━" in found[0]
+
+
+def test_wide_characters_are_cut_by_what_they_take() -> None:
+    wide = dataclasses.replace(PROGRESS, error="日本語" * 40)
+    row = next(row for row in shown(Screen(20, 41), wide) if "日" in row)
+    assert row == f"  {('日本語' * 40)[:18]} …"  # 2 + 36 of the 40 columns: half of another one does not fit
+
+
+def test_names_of_others_cannot_move_the_cursor() -> None:
+    screen = Screen(20, 100)
+    hostile = dataclasses.replace(PROGRESS, nodeid="a.py::test_x[\x1b[2J\n]", stage="\x1b[9A", targets=())
+    assert shown(screen, hostile)[0].startswith("test_x[\\x1b[2J ]  measure")
+    assert screen.strange == []
+
+
+@pytest.mark.parametrize("lines_before", [0, 3, 9, 30])
+@pytest.mark.parametrize("rows", [3, 6, 24])
+def test_pytests_own_line_goes_on_where_it_was(lines_before: int, rows: int) -> None:
+    screen, clock = Screen(rows), Clock()
     screen.write("old\n" * lines_before)
     screen.write("tests/test_calls.py .")
-    live = LiveLine(screen, clock=clock, width=lambda: 80)
-    live.start(NODEID, 30)
+    view = view_on(screen, clock, colour=True)
+    view.start(NODEID, lambda: PROGRESS)
     for _ in range(3):
-        live.update(PROGRESS)
+        view.update(NODEID)
         clock.now += 1
     assert screen.rows[screen.row] == "tests/test_calls.py ."
-    assert screen.rows[screen.row + 1] == line_text("test_start_call", PROGRESS)[:79]
-    live.finish()
+    assert screen.rows[screen.row + 1].startswith("test_start_call  ")
+    view.finish(NODEID)
     screen.write(".F [100%]\nnext line")
-    text = [row for row in screen.rows if row]
-    assert text[-2:] == ["tests/test_calls.py ..F [100%]", "next line"]
-    assert not any("measure" in row for row in screen.rows)
+    assert [row for row in screen.text if row] == ["old"] * lines_before + [
+        "tests/test_calls.py ..F [100%]",
+        "next line",
+    ]
 
 
-def test_line_is_cut_to_the_terminal() -> None:
-    screen = Screen(columns=30)
-    live = LiveLine(screen, width=lambda: 30)
-    live.start(NODEID)
-    live.update(PROGRESS)
-    assert screen.most_used == 29
-    assert screen.rows[1] == "test_start_call  measure 12/3"
+def test_a_window_that_changes_its_size_is_right_again_with_the_next_update() -> None:
+    screen, clock = Screen(12, 100), Clock()
+    screen.write("tests/test_calls.py .")
+    view = view_on(screen, clock)
+    view.start(NODEID, lambda: PROGRESS)
+    for rows, columns in ((12, 100), (5, 40), (12, 60)):
+        screen.columns, screen.most_used = columns, 0
+        screen.rows = [*screen.rows, *[""] * 12][:rows]
+        view.update(NODEID)
+        clock.now += 1
+        assert screen.most_used < columns
+        assert len([row for row in screen.rows if row]) == 1 + max(1, min(7, rows // 2))
+    view.finish(NODEID)
+    assert [row for row in screen.text if row] == ["tests/test_calls.py ."]
 
 
-def test_line_says_what_matters_first() -> None:
-    assert line_text("test_start_call", PROGRESS) == (
-        "test_start_call  measure 12/30 s | 10 users | 312/s | p95 181 ms | 0.4 % failed | 3,120 iterations | "
-        "lag p99 1.4 ms"
-    )
+def test_several_tests_have_a_row_each() -> None:
+    screen, clock = Screen(20, 120), Clock()
+    view = view_on(screen, clock)
+    names = [f"tests/test_{i}.py::test_{i}" for i in range(9)]
+    for count, name in enumerate(names, 1):
+        progress = dataclasses.replace(PROGRESS, nodeid=name)
+        view.start(name, lambda progress=progress: progress)  # type: ignore[misc]
+        clock.now += 1
+        view.update(name)
+        found = [row for row in screen.rows if row]
+        assert len(found) == 7 if count in (1, 7, 8, 9) else len(found) == count
+    assert found[-1] == "and 3 more load tests"
+    for name in names[:7]:
+        view.finish(name)
+    assert [row[:32] for row in screen.rows if row] == [f"test_{i}  measure 12/30 s  missed " for i in (7, 8)]
+    view.finish()
+    assert not any(screen.rows)
 
 
-def test_line_without_numbers_yet() -> None:
-    early = Progress("ramp", 0.2, None, 1, 0, None, None, None, None)
-    assert line_text("test_x", early) == "test_x  ramp 0 s | 1 user | 0 iterations"
-    assert line_text("test_x", early, 30).startswith("test_x  ramp 0/30 s")
+def test_at_most_four_updates_a_second_and_nothing_is_worked_out_between() -> None:
+    screen, clock, asked = Screen(), Clock(), []
+    view = view_on(screen, clock)
 
+    def describe() -> Progress:
+        asked.append(clock.now)
+        return PROGRESS
 
-def test_at_most_four_updates_a_second() -> None:
-    screen, clock = Screen(), Clock()
-    live = LiveLine(screen, clock=clock, width=lambda: 80)
-    live.start(NODEID)
+    view.start(NODEID, describe)
     for _ in range(1000):
-        live.update(PROGRESS)
+        view.update(NODEID)
         clock.now += 0.01
-    assert screen.written == 40
+    assert screen.written == len(asked) == 40
 
 
-def test_updates_cost_less_than_a_percent() -> None:
-    live = LiveLine(Screen(), clock=Clock(), width=lambda: 80)
-    live.start(NODEID)
+def test_an_update_costs_far_less_than_a_percent_of_a_core() -> None:
+    view = view_on(Screen(30, 120), clock := Clock(), colour=True)
+    view.start(NODEID, lambda: PROGRESS)
     begin = time.process_time()
-    for _ in range(200):
-        line_text(NODEID, PROGRESS)
-    assert (time.process_time() - begin) / 200 * 4 < 0.01
-    begin = time.process_time()
-    for _ in range(10_000):
-        live.update(PROGRESS)  # almost all of them dropped
-    assert (time.process_time() - begin) / 10_000 < 0.0001
+    for _ in range(100):
+        view.update(NODEID)
+        clock.now += 1
+    assert (time.process_time() - begin) / 100 < 0.01  # 0.3 ms here, and what the screen of the test takes
 
 
-@pytest.mark.parametrize(("enabled", "interactive"), [(False, True), (False, False), (True, True)])
-def test_nothing_is_written_where_it_is_not_wanted(enabled: bool, interactive: bool) -> None:
-    log = io.StringIO()
-    live = LiveLine(log, enabled, interactive)
-    live.start(NODEID, 30)
-    live.update(PROGRESS)
-    live.finish()
-    assert log.getvalue() == ""
+def test_while_pytest_writes_nothing_is_in_its_way() -> None:
+    screen, clock = Screen(20, 100), Clock()
+    hooks: Any = StepsAside(view := view_on(screen, clock))
+    screen.write("test_a.py .")
+    for name in ("a", "b"):
+        view.start(name, lambda: PROGRESS)
+        view.update(name)
+    assert "measure" in screen.rows[1]
+    running: Generators[None, Any, Any] = hooks.pytest_runtest_logreport()
+    next(running)
+    clock.now += 1
+    view.update("a")
+    screen.write("\ntest_b.py F")
+    with pytest.raises(StopIteration):
+        running.send(None)
+    assert [row for row in screen.rows if row] == ["test_a.py .", "test_b.py F"]
+    view.update("b")
+    assert "measure" in screen.rows[2]
 
 
-def test_a_dumb_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")
-    screen = Screen()
-    live = LiveLine(screen)
-    live.start(NODEID)
-    live.update(PROGRESS)
-    assert screen.written == 0
+def test_news_from_another_thread_do_not_wait_while_pytest_writes() -> None:
+    view = view_on(Screen())
+    view.start(NODEID, lambda: PROGRESS)
+    with view.aside():
+        thread = threading.Thread(target=view.update, args=(NODEID,), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_log_gets_a_plain_line_every_ten_seconds() -> None:
     log, clock = io.StringIO(), Clock()
     log.write("tests/test_calls.py ")
-    live = LiveLine(log, enabled=True, interactive=False, clock=clock)
-    live.start(NODEID, 30)
-    for second in range(25):
-        clock.now = 100 + second
-        live.update(dataclasses.replace(PROGRESS, elapsed_s=float(second)))
-    live.finish()
+    view = LogView(log, clock=clock)
+    seconds = 0
+    view.start(NODEID, lambda: dataclasses.replace(PROGRESS, elapsed_s=float(seconds)))
+    view.start("other", lambda: PROGRESS)
+    for seconds in range(25):
+        clock.now = 100 + seconds
+        view.update(NODEID)
+    view.finish(NODEID)
     lines = log.getvalue().splitlines()
     assert lines[0] == "tests/test_calls.py "
     assert [line.split(" | ")[0] for line in lines[1:]] == [f"{NODEID}  measure {s}/30 s" for s in (10, 20)]
     assert "\x1b" not in log.getvalue()
 
 
-def test_a_stream_that_fails_ends_the_line_not_the_test() -> None:
+def test_a_line_in_a_log_begins_where_pytests_ends() -> None:
+    log, clock = io.StringIO(), Clock()
+    view = LogView(log, clock=clock)
+    view.start(NODEID, lambda: PROGRESS)
+    for written in (".", ".", ""):
+        with view.aside():
+            log.write(written)
+        clock.now += 10
+        view.update(NODEID)
+    assert [line[:1] for line in log.getvalue().splitlines()] == [".", "t", ".", "t", "", "t"]
+
+
+def test_a_line_says_how_the_targets_stand() -> None:
+    assert log_line(PROGRESS) == (
+        f"{NODEID}  measure 12/30 s | 10 users | 312/s | 0.4 % failed | 3,120 iterations | "
+        "POST /api/call p95 181 ms > 150 ms missed so far | 2 other targets, 1 met so far | lag p99 1.4 ms"
+    )
+    early = Progress("test_x", "ramp", 0.2, None, users=1)
+    assert log_line(early) == "test_x  ramp 0 s | 1 user | 0 iterations"
+
+
+def test_a_stream_that_fails_ends_the_view_not_the_test() -> None:
     class Gone(Screen):
         def write(self, text: str) -> int:  # noqa: ARG002
             self.written += 1
             raise BrokenPipeError
 
     stream, clock = Gone(), Clock()
-    live = LiveLine(stream, clock=clock)
-    live.start(NODEID)
+    view = view_on(stream, clock)
+    view.start(NODEID, lambda: PROGRESS)
     for _ in range(3):
-        live.update(PROGRESS)
+        view.update(NODEID)
         clock.now += 1
-    live.finish()
+    view.finish(NODEID)
     assert stream.written == 1
 
 
-def test_a_closed_stream_is_no_terminal() -> None:
-    stream = io.StringIO()
-    stream.close()
-    LiveLine(stream).update(PROGRESS)
+@pytest.mark.parametrize(
+    ("wanted", "captured", "environment", "kind"),
+    [
+        (None, True, TERMINAL, TerminalView),
+        (True, True, TERMINAL, TerminalView),
+        (False, True, TERMINAL, LiveView),
+        (None, False, TERMINAL, LiveView),
+        (True, False, TERMINAL, LogView),
+        (None, True, {"TERM": "dumb"}, LiveView),
+        (None, True, {}, LiveView),
+        (True, True, {"TERM": "dumb"}, LogView),
+    ],
+)
+def test_which_view_a_terminal_gets(
+    wanted: bool | None, captured: bool, environment: dict[str, str], kind: type[LiveView]
+) -> None:
+    view = live_view(Screen(), wanted=wanted, captured=captured, environment=environment)
+    assert type(view) is kind
+
+
+def test_where_there_is_no_terminal_nothing_is_written_unless_asked_for() -> None:
+    log = io.StringIO()
+    view = live_view(log, environment=TERMINAL)
+    view.start(NODEID, lambda: PROGRESS)
+    view.update(NODEID)
+    with view.aside():
+        pass
+    view.finish()
+    assert log.getvalue() == ""
+    assert type(live_view(log, wanted=True, environment=TERMINAL)) is LogView
+    log.close()
+    assert type(live_view(log, environment=TERMINAL)) is LiveView
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR=1", "PY_COLORS=0", ""])
+def test_no_colours_where_they_are_not_wanted(variable: str) -> None:
+    name, _, value = variable.partition("=")
+    stream = Screen()
+    view = live_view(stream, colour=bool(variable), environment={**TERMINAL, name: value})
+    written: list[str] = []
+    stream.write = lambda text: written.append(text) or 0  # type: ignore[method-assign, func-returns-value]
+    view.start(NODEID, lambda: PROGRESS)
+    view.update(NODEID)
+    assert written
+    assert "m" not in [part[-1] for part in written[0].replace("\x1b", "\n").split() if part.startswith("[")]
 
 
 def test_finish_without_an_update_writes_nothing() -> None:
     screen = Screen()
-    live = LiveLine(screen)
-    live.start(NODEID)
-    live.finish()
+    view = view_on(screen)
+    view.start(NODEID, lambda: PROGRESS)
+    view.finish(NODEID)
     assert screen.written == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "columns", "shown"),
-    [("abc", 5, "abc"), ("abcdef", 3, "abc"), ("日本語", 4, "日本"), ("日本語", 5, "日本"), ("e\u0301a", 1, "e\u0301")],
-)
-def test_fit_counts_columns(text: str, columns: int, shown: str) -> None:
-    assert fit(text, columns) == shown
-
-
-def test_names_of_others_cannot_move_the_cursor() -> None:
-    assert line_text("test_x[\x1b[2J\n]", PROGRESS).startswith("test_x[\\x1b[2J ]  measure")
+def test_without_a_terminal_rich_is_not_imported() -> None:
+    code = """
+import io, sys
+from pytest_rtmedload.report.live import live_view
+live_view(io.StringIO(), wanted=True)
+import pytest_rtmedload.run
+sys.exit("rich" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

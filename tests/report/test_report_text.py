@@ -1,24 +1,27 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_rtmedload.report.files import Written
+from pytest_rtmedload.report.layout import WIDTH
 from pytest_rtmedload.report.terminal import write_summary
-from pytest_rtmedload.report.text import WIDTH, summary_lines, summary_text
-from pytest_rtmedload.results.model import ErrorResult, Verdict
+from pytest_rtmedload.report.text import summary_lines, summary_text
+from pytest_rtmedload.results.details import CapacityResult, DriftResult, SlowOperation
+from pytest_rtmedload.results.model import ErrorResult, StageResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_rtmedload.results.model import RunResult, TargetResult, TestResult
 
 
-def plain(run: RunResult, verbosity: int = 0) -> list[str]:
-    return ["".join(span.text for span in line) for line in summary_lines(run, verbosity=verbosity)]
+def plain(run: RunResult, verbosity: int = 0, *, told: bool = False) -> list[str]:
+    lines = summary_lines(run, verbosity=verbosity, told=told)
+    return ["".join(span.text for span in line) for line in lines]
 
 
 def test_verdict_and_why_come_first(failing: RunResult) -> None:
@@ -33,7 +36,7 @@ def test_verdict_and_why_come_first(failing: RunResult) -> None:
 
 
 def test_failures_come_before_passes(failing: RunResult) -> None:
-    verdicts = [line.split()[0] for line in plain(failing)[7:] if line[:4] in ("FAIL", "INCO", "PASS")]
+    verdicts = [line.split()[0] for line in plain(failing)[7:] if line.startswith(("FAIL ", "INCONCLUSIVE ", "PASS "))]
     assert verdicts == ["FAIL", "INCONCLUSIVE", "PASS", "PASS"]
 
 
@@ -51,13 +54,79 @@ def test_a_failing_test_explains_itself(failing: RunResult) -> None:
     ]
 
 
-def test_quiet_shows_only_what_needs_attention(failing: RunResult, green: RunResult) -> None:
-    assert not any("test_health" in line for line in plain(failing, -1))
-    assert any("test_start_call" in line for line in plain(failing, -1))
+def test_what_pytest_has_told_is_referred_to(failing: RunResult) -> None:
+    lines = plain(failing, told=True)
+    start = lines.index("FAIL          tests/load/api/test_calls.py::test_start_call")
+    assert lines[start + 1 : start + 7] == [
+        "      10 users, 16 s, 312/s, 101 of 1,200 iterations failed",
+        "      critical",
+        "      POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n = 1200) FAIL",
+        "      89 × StatusError: 503 Service Unavailable",
+        "      more about it above, under FAILURES",
+        "",
+    ]
+    assert not any("response.raise_for_status()" in line for line in plain(failing, 1, told=True))
+    assert [line for line in lines if line.startswith("INCONCLUSIVE  ")]  # it has not failed: nothing was told of it
+
+
+def test_quiet_tells_only_verdicts_and_reasons(failing: RunResult, green: RunResult) -> None:
+    assert plain(failing, -1)[7:] == [
+        "FAIL          tests/load/api/test_calls.py::test_start_call",
+        "      10 users, 16 s, 312/s, 101 of 1,200 iterations failed",
+        "      POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n = 1200) FAIL",
+    ]
     assert plain(green, -1) == [
         "load test: PASS · suite quick · 2 tests: 2 passed · success 100 % of 12,345 operations",
         "  embedded agent (a stand-in, rtmedagent dialect)",
     ]
+
+
+def test_tests_that_passed_have_a_line_each(
+    build_run: Callable[..., RunResult],
+    build_test: Callable[..., TestResult],
+    build_target: Callable[..., TargetResult],
+) -> None:
+    loop = build_target(metric="voice.loop", limit=700.0, value=641.0)
+    tests = [
+        build_test("load/test_a.py::test_short"),
+        build_test("load/test_a.py::test_refused_ones", negative=True, users=1200),
+        build_test("load/test_b.py::test_voice", metric="voice.loop", targets=[build_target(), loop], saturated=True),
+        build_test("load/test_b.py::test_open", model="open", rate=None, targets=[]),
+        build_test("load/test_b.py::test_smoke", evidence="none"),
+    ]
+    assert plain(build_run(tests))[3:] == [
+        "PASS  test_a.py::test_short         POST /api/call p95 82 ms ≤ 150 ms  10 users, 312/s",
+        "PASS  test_a.py::test_refused_ones  POST /api/call p95 82 ms ≤ 150 ms  1,200 users, 312/s, negative",
+        "PASS  test_b.py::test_voice         voice.loop p95 641 ms ≤ 700 ms     10 users, ≥ 312/s",
+        "PASS  test_b.py::test_open                                             up to 10 in flight",
+        "PASS  test_b.py::test_smoke         latency not judged                 10 users, 312/s",
+        "",
+        "negative: sends what must be refused; counts for none of the run's criteria",
+    ]
+
+
+def test_long_names_leave_out_the_metric_and_then_break(
+    build_run: Callable[..., RunResult], build_test: Callable[..., TestResult]
+) -> None:
+    tests = [build_test(f"load/test_a.py::test_{'x' * length}") for length in (10, 35, 90)]
+    assert plain(build_run(tests))[3:] == [
+        f"PASS  test_a.py::test_{'x' * 10}{' ' * 34}  p95 82 ms ≤ 150 ms  10 users, 312/s",
+        f"PASS  test_a.py::test_{'x' * 35}{' ' * 9}  p95 82 ms ≤ 150 ms  10 users, 312/s",
+        f"PASS  test_a.py::test_{'x' * 90}",
+        "      p95 82 ms ≤ 150 ms  10 users, 312/s",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"errors": [ErrorResult("boom", 1, "")]}, {"complete": False}, {"failed_test": True}, {"reasons": ["x"]}],
+)
+def test_a_pass_with_something_to_tell_tells_it(
+    build_run: Callable[..., RunResult], build_test: Callable[..., TestResult], changes: dict[str, Any]
+) -> None:
+    assert "PASS          tests/load/api/test_health.py::test_health   10 users, 16 s, 312/s" in plain(
+        build_run([build_test(**changes)])
+    )
 
 
 def test_verbose_adds_tables_tracebacks_and_health(failing: RunResult) -> None:
@@ -70,11 +139,29 @@ def test_verbose_adds_tables_tracebacks_and_health(failing: RunResult) -> None:
     assert "      note: assumes independent samples: too few calls to tell" in lines
 
 
-def test_an_inconclusive_test_says_what_it_means(inconclusive: RunResult) -> None:
-    text = summary_text(inconclusive)
-    assert "does not fail the test (provisional evidence)" in text
+def test_what_words_mean_is_said_once(
+    inconclusive: RunResult, green: RunResult, build_target: Callable[..., TargetResult]
+) -> None:
+    few = "voice.loop p95 641 ms ≤ 700 ms (95 % bounds ≥ 598, n = 42, 9 of 20 calls) INCONCLUSIVE, leaning pass"
+    calls = dataclasses.replace(inconclusive.tests[1], targets=[build_target(Verdict.INCONCLUSIVE, text=few)])
+    lines = plain(dataclasses.replace(inconclusive, tests=[*inconclusive.tests, *[calls] * 9]))
+    for meaning in (
+        "INCONCLUSIVE: too few samples to tell either way; does not fail the test (provisional evidence)",
+        "95 % bounds: the true value is above the first and below the second, with 95 % confidence each",
+        "of 20 calls: turns of one call are alike, so a PASS takes at least 20 calls",
+    ):
+        assert lines.count(meaning) == 1
+    assert sum("provisional" in line for line in lines) == 1
     strict = [dataclasses.replace(t, evidence="strict", failed_test=True) for t in inconclusive.tests[1:]]
     assert "fails the test (strict evidence)" in summary_text(dataclasses.replace(inconclusive, tests=strict))
+    smoke = [dataclasses.replace(t, evidence="none") for t in inconclusive.tests[1:]]
+    assert "a smoke test judges errors" in summary_text(dataclasses.replace(inconclusive, tests=smoke))
+    assert not any(": " in line for line in plain(green)[2:])
+
+
+def test_it_says_what_to_do_next(inconclusive: RunResult, green: RunResult) -> None:
+    assert any(line.startswith("next: ") for line in plain(inconclusive))
+    assert not any(line.startswith("next: ") for line in [*plain(green), *plain(inconclusive, -1)])
 
 
 def test_an_invalid_test_names_the_generator_and_what_to_do(invalid: RunResult) -> None:
@@ -86,6 +173,7 @@ def test_an_invalid_test_names_the_generator_and_what_to_do(invalid: RunResult) 
     )
     assert any(line.startswith("      load generator INVALID: lag p99 42 ms") for line in lines)
     assert any("up to 500 in flight, 16 s, ≥ 312/s, 2 shards" in line for line in lines)
+    assert "INVALID: the load generator, not the agent, was the bottleneck: nothing is known of the agent" in lines
 
 
 def test_a_partial_run_says_so_first(partial: RunResult) -> None:
@@ -104,6 +192,52 @@ def test_many_failures_are_counted(build_run: Callable[..., RunResult], build_te
 def test_many_errors_are_counted(build_run: Callable[..., RunResult], build_test: Callable[..., TestResult]) -> None:
     errors = [ErrorResult(f"error {i}", 10 - i, "") for i in range(8)]
     assert "      12 more errors of 3 other kinds" in plain(build_run([build_test(errors=errors)]))
+
+
+def stage(users: int, verdict: Verdict) -> StageResult:
+    reasons = [] if verdict is Verdict.PASS else [f"iteration p95 above its limit {verdict}"]
+    return StageResult(f"{users} users", users, 0.0, 10.0, verdict, reasons, 1200, 3, 120.0, {}, [])
+
+
+def test_stages_that_did_not_pass_are_told_and_all_of_them_when_asked(
+    build_run: Callable[..., RunResult], build_test: Callable[..., TestResult]
+) -> None:
+    verdicts = [Verdict.PASS, *[Verdict.FAIL] * 6]
+    stages = [stage(10 * i, verdict) for i, verdict in enumerate(verdicts, 1)]
+    test = build_test(verdict=Verdict.FAIL, failed_test=True, stages=stages, shape="steps(10..70 by 10)")
+    lines = plain(build_run([test]))
+    assert [line for line in lines if "      stage " in line] == [
+        f"      stage {users} users FAIL: iteration p95 above its limit FAIL" for users in range(20, 61, 10)
+    ]
+    assert "      and 1 other stage" in lines
+    table = plain(build_run([test]), 1)
+    assert "      stage (steps(10..70 by 10))  iterations  failed   rate  iteration p95  verdict" in table
+    assert "      10 users                          1,200       3  120/s              –     PASS" in table
+
+
+def test_a_capacity_a_drift_and_neighbours(
+    build_run: Callable[..., RunResult], build_test: Callable[..., TestResult]
+) -> None:
+    found = CapacityResult(20, 20, 30, "capacity 20 users: every target was met there, and not at 30")
+    slower = DriftResult("iteration", "p50", 10.0, 20.0, (9.0, 11.0), (19.0, 21.0), drifted=True, text="it drifts")
+    same = dataclasses.replace(slower, percentile="p95", drifted=False, text="it does not drift")
+    slow = SlowOperation("voice.loop", "chest pain", 812.0, 12, 3, "call-7", "ok")
+    late = dataclasses.replace(slow, tag="", id="", outcome="censored")
+    test = build_test(capacity=found, stages=[stage(30, Verdict.FAIL)], drift=[slower, same], slowest=[slow, late])
+    test = dataclasses.replace(test, beside=["load/ws/test_b.py::test_b"])
+    lines = plain(build_run([test]))
+    assert lines[4:] == [f"      {found.text}", "      it drifts"]
+    more = plain(build_run([test]), 1)
+    assert {
+        f"      {found.text}",
+        "      it drifts",
+        "      it does not drift",
+        "      slow: voice.loop 812 ms (second 12, user 3, chest pain, call-7)",
+        "      slow: voice.loop ≥ 812 ms (second 12, user 3)",
+        "      at the same time ran: test_b.py::test_b",
+    } <= set(more)
+    failed = dataclasses.replace(test, verdict=Verdict.FAIL, failed_test=True, reasons=[found.text, "it drifts"])
+    assert sum(line.strip() in (found.text, "it drifts") for line in plain(build_run([failed]))) == 2
 
 
 def test_passing_limits_that_are_not_latencies_are_told_when_asked(green: RunResult) -> None:
@@ -135,11 +269,16 @@ def test_problems_and_paths_stand_at_the_end(green: RunResult) -> None:
 
 
 class Terminal:
-    """What `write_summary` uses of pytest's reporter."""
+    """What `write_summary` uses of pytest's reporter, and of its config."""
 
-    def __init__(self) -> None:
+    def __init__(self, tb: str = "auto", here: Path = Path()) -> None:
+        self.config = self.invocation_params = self
+        self.tb, self.dir = tb, here
         self.title = self.text = ""
         self.marked: list[tuple[str, dict[str, bool]]] = []
+
+    def getoption(self, name: str, default: object) -> object:
+        return self.tb if name == "tbstyle" else default
 
     def section(self, title: str) -> None:
         self.title = title
@@ -151,11 +290,28 @@ class Terminal:
 
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
 def test_terminal_shows_the_same_text(any_run: RunResult, verbosity: int, tmp_path: Path) -> None:
-    terminal: Any = Terminal()
-    write_summary(terminal, any_run, Written({".html": tmp_path / "a.html"}), verbosity)
+    terminal: Any = Terminal(here=tmp_path)
+    write_summary(terminal, any_run, Written(paths={".html": tmp_path / "results" / "a.html"}), verbosity)
     assert terminal.title == "load test"
-    assert terminal.text.splitlines()[:-2] == plain(any_run, verbosity)
-    assert terminal.text.splitlines()[-1] == f"written: {tmp_path / 'a.html'}"
+    assert terminal.text.splitlines()[:-2] == plain(any_run, verbosity, told=True)
+    assert terminal.text.splitlines()[-1] == "written: results/a.html"
+
+
+def test_reports_that_lie_elsewhere_have_their_whole_path(green: RunResult, tmp_path: Path) -> None:
+    terminal: Any = Terminal(here=tmp_path / "project")
+    paths = {suffix: tmp_path / f"a{suffix}" for suffix in (".html", ".json", "_summary.log")}
+    write_summary(terminal, green, Written(paths=paths))
+    assert terminal.text.splitlines()[-3:] == [f"written: {path}" for path in paths.values()]
+    quiet: Any = Terminal(here=tmp_path / "project")
+    write_summary(quiet, green, Written(paths=paths), -1)
+    assert quiet.text.count("written: ") == 1
+
+
+def test_without_failures_above_everything_is_told(failing: RunResult) -> None:
+    terminal: Any = Terminal(tb="no")
+    write_summary(terminal, failing)
+    assert terminal.text.splitlines() == plain(failing)
+    assert "under FAILURES" not in terminal.text
 
 
 def test_terminal_colours_the_verdicts(failing: RunResult) -> None:

@@ -82,6 +82,7 @@ def test_the_time_to_the_first_token_is_the_service_s(embedded: Start) -> None:
     assert (reply.tokens_per_s or 0) > 5
 
 
+@pytest.mark.slow
 def test_what_cosmos_tries_again_on_its_own_is_counted(embedded: Start) -> None:
     load = Notebook()
     existing: list[int] = []

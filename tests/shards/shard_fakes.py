@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Cell, Phase, Recording, SeriesKey
 from pytest_rtmedload.shards.coordinator import Coordinator
+from pytest_rtmedload.shards.journal import Journal
 from pytest_rtmedload.workload.spec import LoadSpec
 
 SPEC = LoadSpec("test_it.py::test_load", "api", users=4, duration=2.0, evidence=Evidence.PROVISIONAL)
@@ -33,6 +35,7 @@ class Agents:
     url: str | None = None
     trouble: str | None = None
     started: int = 0
+    misses: int = 0
 
     def known(self) -> Agent | None:
         if self.trouble is not None:
@@ -53,6 +56,10 @@ class Agents:
     def doubt(self) -> None:
         """Nothing to ask again."""
 
+    def missed(self) -> bool:
+        self.misses += 1
+        return self.misses > 1
+
 
 class Watcher:
     """Notes what the live view was shown."""
@@ -67,7 +74,7 @@ class Watcher:
     def progressed(self, _spec: LoadSpec, _phase: str, elapsed: float, users: int, delta: Recording) -> None:
         self.seen.append((elapsed, users, delta.histogram(ITERATION).count))
 
-    def finished(self) -> None:
+    def finished(self, *_: object) -> None:
         self.running -= 1
 
 
@@ -91,6 +98,13 @@ class Shard:
 
     def says(self, kind: str, **content: Any) -> None:
         self._say((kind, content))
+
+    def hears(self, kind: str) -> None:
+        """Wait until a message of this kind was sent in another thread."""
+        deadline = time.monotonic() + 10
+        while kind not in self.kinds():
+            assert time.monotonic() < deadline, f"{self.name} was never told {kind}"
+            time.sleep(0.001)
 
     def last(self, kind: str) -> dict[str, Any]:
         """The last message of this kind."""
@@ -118,11 +132,13 @@ class Shard:
 class Stage:
     """A coordinator with so many workers."""
 
-    def __init__(self, workers: int = 2, agents: Agents | None = None) -> None:
+    def __init__(self, workers: int = 2, agents: Agents | None = None, journal: Journal | None = None) -> None:
         self.clock, self.watcher, self.agents = Clock(), Watcher(), agents or Agents()
         self.results: list[TestResult] = []
         config: Any = type("Config", (), {"seed": 7, "targets": ()})
-        self.coordinator = Coordinator(config, self.agents, self._present, self.watcher, self.clock)  # type: ignore[arg-type]
+        self.coordinator = Coordinator(  # type: ignore[arg-type]
+            config, self.agents, self._present, self.watcher, self.clock, journal=journal
+        )
         self.shards: list[Shard] = []
         for _ in range(workers):
             self.joins()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.samples import SampleRows
 from pytest_rtmedload.shards.gathering import REPLACEMENT_S, START_S
+from pytest_rtmedload.shards.journal import Journal
 from pytest_rtmedload.workload.shapes import Shape
 from tests.shards.shard_fakes import SPEC, Agents, Stage
 
@@ -272,3 +275,84 @@ def test_a_worker_with_another_version_is_named() -> None:
     stage.shards[0].says("hello", version="0.0.9")
     assert stage.coordinator.misfit is not None
     assert stage.coordinator.misfit.startswith("worker gw0 has pytest-rtmedload 0.0.9, this process has ")
+
+
+class Diary(Journal):
+    """Notes what it is to write down."""
+
+    def __init__(self) -> None:
+        self.notes: list[tuple[str, object]] = []
+
+    def began(self, nodeid: str) -> None:
+        self.notes.append(("began", nodeid))
+
+    def sampled(self, nodeid: str, rows: Sequence[SampleRows]) -> None:
+        if rows:
+            self.notes.append((nodeid, rows))
+
+    def discarded(self, nodeid: str) -> None:
+        self.notes.append(("discarded", nodeid))
+
+    def told(self, line: str) -> None:
+        self.notes.append(("told", line))
+
+
+def test_what_shards_ship_one_by_one_is_written_down_as_it_comes() -> None:
+    diary = Diary()
+    stage = Stage(2, journal=diary)
+    stage.begin()
+    one, other = stage.shards
+    one.tells("told", line="an operation")
+    one.ships([10], rows=["a"])
+    other.ends([10], rows=["b"])
+    assert diary.notes == [
+        ("began", SPEC.nodeid),
+        ("told", "an operation"),
+        (SPEC.nodeid, ["a"]),
+        (SPEC.nodeid, ["b"]),
+    ]
+
+
+def test_what_was_shipped_of_a_test_that_is_made_anew_is_discarded() -> None:
+    diary = Diary()
+    stage = Stage(1, journal=diary)
+    stage.begin()
+    stage.shards[0].ships([10], rows=["without an agent"])
+    stage.shards[0].tells("need_agent")
+    stage.shards[0].tells("ready")
+    stage.shards[0].ends([10])
+    again = replace(SPEC, after="the event loop was blocked")
+    stage.shards[0].says("arrive", spec=again)
+    stage.shards[0].tells("ready")
+    assert [note for note in diary.notes if note[0] != SPEC.nodeid] == [
+        ("began", SPEC.nodeid),
+        ("discarded", SPEC.nodeid),
+        ("began", SPEC.nodeid),
+        ("discarded", SPEC.nodeid),
+        ("began", SPEC.nodeid),
+    ]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_worker_that_goes_on_without_a_word_does_not_hold_up_the_run(ready: bool) -> None:
+    stage = Stage(1)
+    (shard,) = stage.shards
+    shard.arrives()
+    if ready:
+        shard.tells("ready")
+        shard.ships([10] * 5)
+    shard.says("ended", reports=[])  # an error of ours, or of a library: no `done`
+    stage.coordinator.reported(SPEC.nodeid)
+    shard.arrives(replace(SPEC, nodeid="test_it.py::test_next"))
+    assert shard.kinds()[-1] == "assign"
+    reasons = [result.reasons[0] for result in stage.results]
+    assert reasons == ["1 of 1 shards lost (gw0 left it by an error): the numbers are partial"] * ready
+
+
+def test_so_it_is_within_one_process() -> None:
+    stage = Stage(1)
+    (shard,) = stage.shards
+    shard.says("arrive", spec=SPEC)
+    shard.tells("ready")
+    shard.says("arrive", spec=replace(SPEC, nodeid="test_it.py::test_next"))
+    assert shard.kinds()[-1] == "assign"

@@ -61,6 +61,10 @@ class Controller:
     def __init__(self) -> None:
         self.begun: set[str] = set()
         self.who_left: list[tuple[str, str]] = []
+        self.lanes: dict[str, str] = {}
+        """Load test → its only worker; empty: every worker drives all."""
+        self.ran: dict[str, list[str]] = {}
+        self.ran_when_quiet: list[str] | None = None
 
     def announced(self, _node: Any) -> set[str]:
         return set(LOAD)
@@ -68,8 +72,16 @@ class Controller:
     def decided(self, nodeid: str) -> bool:
         return nodeid in self.begun
 
+    def share(self, node: Any, nodes: list[Any], nodeids: list[str]) -> list[str]:
+        assert node in nodes
+        return [nodeid for nodeid in nodeids if self.lanes.get(nodeid, node.gateway.id) == node.gateway.id]
+
     def given(self, node: Any, nodeids: list[str]) -> None:
         """Nothing to note."""
+
+    def quiet(self) -> None:
+        if self.ran_when_quiet is None:
+            self.ran_when_quiet = sorted(test for ran in self.ran.values() for test in ran if test not in LOAD)
 
     def left(self, node: Any, nodeid: str) -> None:
         self.who_left.append((node.gateway.id, nodeid))
@@ -84,7 +96,7 @@ class Session:
     def __init__(self, inner: Any) -> None:
         self.controller = Controller()
         self.scheduling = LoadScheduling(inner, self.controller)
-        self.ran: dict[str, list[str]] = {}
+        self.ran = self.controller.ran
 
     def start(self, *nodes: Node) -> None:
         for node in nodes:
@@ -128,8 +140,9 @@ class Config:
     getoption = getvalue
 
 
-def session_of(kind: Any, nodes: int = 2) -> tuple[Session, list[Node]]:
+def session_of(kind: Any, nodes: int = 2, lanes: dict[str, str] | None = None) -> tuple[Session, list[Node]]:
     session = Session(kind(Config(nodes)))
+    session.controller.lanes = lanes or {}
     workers = [Node(f"gw{number}") for number in range(nodes)]
     session.start(*workers)
     return session, workers
@@ -193,3 +206,23 @@ def test_load_tests_that_nobody_began_are_not_finished() -> None:
     for worker in workers:
         session.scheduling.remove_node(worker)
     assert not session.scheduling.tests_finished  # a worker that comes yet will run them
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_load_test_with_a_worker_of_its_own_goes_to_that_one(kind: Any) -> None:
+    session, workers = session_of(kind, 3, lanes={LOAD[0]: "gw1", LOAD[1]: "gw0"})
+    session.work_off(*workers)
+    loads = {name: [test for test in ran if test in LOAD] for name, ran in session.ran.items()}
+    assert loads == {"gw0": [LOAD[1]], "gw1": [LOAD[0]], "gw2": []}
+    assert sorted(session.controller.who_left) == [("gw0", LOAD[1]), ("gw1", LOAD[0])]
+    assert session.controller.ran_when_quiet == sorted(ORDINARY * (3 if kind is EachScheduling else 1))
+    assert session.scheduling.tests_finished
+    assert all(worker.shutting_down for worker in workers)
+
+
+def test_a_lost_worker_keeps_nobody_waiting() -> None:
+    session, (one, other) = session_of(XdistLoadScheduling, lanes={LOAD[0]: "gw0", LOAD[1]: "gw0"})
+    session.scheduling.remove_node(other)  # in an ordinary test
+    session.work_off(one)
+    assert session.controller.ran_when_quiet is not None
+    assert session.ran["gw0"][-2:] == LOAD

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from pytest_rtmedload.results.details import SlowOperation
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import TestResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
@@ -167,3 +168,15 @@ def test_the_time_line_has_all_phases_and_empty_seconds() -> None:
 
 def test_judging_is_deterministic() -> None:
     assert _mixed() == _mixed()
+
+
+def test_the_slowest_operations_stand_metric_by_metric_as_the_metrics_do() -> None:
+    recording = Builder().add(HEALTH, [10] * 4).add(ITERATION, [12] * 4).add("other", [1], phase=Phase.WARMUP).recording
+    found = [
+        SlowOperation(metric, "", ms, 1, 0, "", "ok")
+        for metric, ms in ((HEALTH, 9.0), (HEALTH, 10.0), (ITERATION, 12.0), ("other", 1.0))
+    ]
+    recording.slowest.add(found)
+    assert [(one.metric, one.ms) for one in judge(plan(), recording).slowest] == [
+        *((ITERATION, 12.0), (HEALTH, 10.0), (HEALTH, 9.0))
+    ]

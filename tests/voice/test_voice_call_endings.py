@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE, Call, Sample
+from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, MOST_TURNS, RESPONSE, Call, Sample
 from pytest_rtmedload.voice.messages import Understood
 from pytest_rtmedload.voice.turns import Kind
 from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
@@ -152,4 +152,25 @@ def test_whatever_happens_each_utterance_has_one_answer_at_most(steps: list[tupl
     assert len([s for s in samples if s.metric == GREETING]) <= 1
     assert len([s for s in samples if s.metric == BARGE_IN]) <= sum(what == "began" for what, _ in steps)
     assert len([s for s in samples if s.reason == "gone" and s.metric == LOOP]) <= losses
-    assert bool(scene.call.turns) == keep
+    assert scene.call.turns
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_audio_is_forgotten_once_nobody_can_ask_for_it(keep: bool) -> None:
+    scene = Scene(Call(16_000, LIMIT * MS, keep=keep)).connect()
+    for _ in range(3):
+        scene.say(500).to(scene.at + 300).hear(voice(600)).to(scene.at + 2_000)
+    scene.utter()
+    greeting, first, second, third = (turn for turn in scene.call.turns if turn.kind is not Kind.UNASKED and turn.over)
+    assert not greeting.pieces
+    assert [bool(turn.pieces) for turn in (first, second, third)] == [keep, keep, True]
+    assert first.end_ns > first.onset_ns > 0  # what is known of it stays
+
+
+def test_a_call_without_end_is_remembered_from_its_beginning() -> None:
+    scene = Scene().connect()
+    for _ in range(MOST_TURNS - 2):  # one before the connection, one for the greeting
+        scene.say(100)
+    assert scene.call.complete
+    scene.say(100).say(100)
+    assert (len(scene.call.turns), scene.call.complete) == (MOST_TURNS, False)

@@ -305,7 +305,6 @@ class Keeper:
     """A virtual user, as far as it keeps calls."""
 
     directory: Path
-    nodeid: str = "tests/load/test_x.py::test_pain"
     kept: list[tuple[str, str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
@@ -321,8 +320,7 @@ class Keeper:
 
 
 def keep(call: KeptCall, user: Keeper) -> None:
-    ended: Any = SimpleNamespace(call_id=CALL_ID, spoken=call.spoken, turns=call.turns, found=call.samples)
-    asyncio.run(tape.keep(ended, user, 1, call.ended_ns))
+    asyncio.run(tape.keep(call, user, 1))
 
 
 def test_it_is_written_in_a_thread_of_its_own(
@@ -339,8 +337,8 @@ def test_it_is_written_in_a_thread_of_its_own(
     user = Keeper(tmp_path)
     keep(whole_call, user)
     assert threads != [threading.get_ident()]
-    assert user.kept == [(CALL_ID, "calls/test_pain-1-3f2a9c10")]
-    assert (tmp_path / "calls" / "test_pain-1-3f2a9c10.wav").exists()
+    assert user.kept == [(CALL_ID, "calls/test_pain_1-1-3f2a9c10")]
+    assert (tmp_path / "calls" / "test_pain_1-1-3f2a9c10.wav").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(whole_call: KeptCall, tmp_path: Path) -> None:

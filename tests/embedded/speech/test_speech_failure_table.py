@@ -143,6 +143,7 @@ def observe(laboratory: Laboratory, api: str, row: Row) -> Seen:
         return Seen(outcome, connections, took)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("api", "rows"), [("stt", STT), ("tts", TTS)], ids=["stt", "tts"])
 def test_each_failure_is_what_the_sdk_reports(laboratory: Laboratory, api: str, rows: list[Row]) -> None:
     with ThreadPoolExecutor(len(rows)) as pool:

@@ -6,12 +6,16 @@ All users of a test run on one machine, whose clock therefore measures the way f
 import asyncio
 import contextlib
 import json
+import re
 import time
 
 import pytest
 
 from pytest_rtmedload import user_fixture
 from pytest_rtmedload.dialects import fill
+
+OURS = re.compile(r"(\d+)/(\d+)/(\d+)")
+"""Publisher, number and time of an event of this test: the agent also tells about calls that others make meanwhile."""
 
 
 class Dashboard:
@@ -35,10 +39,11 @@ class Dashboard:
         async for message in self._socket:
             event = json.loads(message)
             if event.get("type") == self._sockets.event_type and "data" in event:
-                self._received(event["data"]["call_id"])
+                ours = OURS.fullmatch(event["data"]["call_id"])
+                if ours:
+                    self._received(*map(int, ours.groups()))
 
-    def _received(self, name):
-        publisher, number, sent = map(int, name.split("/"))
+    def _received(self, publisher, number, sent):
         self._load.record("relay.delivery", (time.perf_counter_ns() - sent) / 1e6)
         last = self._last_of.setdefault(publisher, number - 1)
         self._load.check("no event is lost", number == last + 1)

@@ -1,0 +1,54 @@
+"""`pytest-rtmedload doctor`: whether a load test could run here, one line for each thing that matters.
+
+The rule: it looks and asks, and changes nothing. Its status is 0 when a quick run could start here; what limits a run
+without preventing it is told, and leaves the status alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.command.findings import Finding, Mark
+from pytest_rtmedload.command.installed import look_at_packages
+from pytest_rtmedload.command.machine import look_at_machine
+from pytest_rtmedload.command.project import ask_pytest, look_at_project
+from pytest_rtmedload.command.reachable import look_at_agent, look_at_services
+from pytest_rtmedload.report.formats import count
+from pytest_rtmedload.suites import DEFAULT_SUITE, SUITES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def examine(arguments: Sequence[str] = (), *, measure: bool = True) -> int:
+    """Look at everything and say what was found; returns the exit status.
+
+    Args:
+        arguments: what pytest would be given.
+        measure: whether to find out what a core can do, which takes some seconds.
+    """
+    prevents = 0
+    for finding in _findings(arguments, measure=measure):
+        sys.stdout.write(finding.line() + "\n")
+        sys.stdout.flush()
+        prevents += finding.mark is Mark.STOP
+    verdict = f"{count(prevents, 'line')} marked {Mark.STOP}" if prevents else "a quick run could start here"
+    sys.stdout.write(f"\n{verdict}\n")
+    return 1 if prevents else 0
+
+
+def _findings(arguments: Sequence[str], *, measure: bool) -> Iterator[Finding]:
+    yield from look_at_packages()
+    told = ask_pytest(arguments)
+    yield from look_at_project(told)
+    embedded = told.get("host") is None
+    if "suite" in told:
+        yield look_at_agent(told)
+        yield from look_at_services(embedded=embedded)
+    users = told.get("users", max(SUITES[DEFAULT_SUITE].users.values()))
+    yield from look_at_machine(users, embedded=embedded, uvloop=told.get("uvloop", False))
+    if measure:
+        from pytest_rtmedload.command.generator import look_at_generator  # noqa: PLC0415 - imports all clients
+
+        yield from look_at_generator(uvloop=told.get("uvloop", False))

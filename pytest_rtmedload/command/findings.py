@@ -1,0 +1,49 @@
+"""What the doctor finds, one line each: what is well, what limits a run, and what prevents one, with what to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from pytest_rtmedload.report import formats
+
+
+class Mark(StrEnum):
+    """How bad it is."""
+
+    WELL = "ok"
+    LIMIT = "note"
+    """A quick run could start; something is missing or will not work."""
+    STOP = "STOP"
+    """A quick run could not start here."""
+
+
+class Finding(NamedTuple):
+    """One line."""
+
+    mark: Mark
+    what: str
+    """A word or two."""
+    found: str
+    do: str = ""
+    """What to do about it; empty where nothing need be done."""
+
+    def line(self) -> str:
+        """The finding as it is printed."""
+        told = f"{self.found}; {self.do}" if self.do else self.found
+        return f"{self.mark.value:5} {self.what:12} {formats.one_line(told)}"
+
+
+def well(what: str, found: str) -> Finding:
+    """Something is as it should be."""
+    return Finding(Mark.WELL, what, found)
+
+
+def limit(what: str, found: str, do: str = "") -> Finding:
+    """Something is missing that a quick run can do without."""
+    return Finding(Mark.LIMIT, what, found, do)
+
+
+def stop(what: str, found: str, do: str) -> Finding:
+    """Something is missing that a quick run needs."""
+    return Finding(Mark.STOP, what, found, do)

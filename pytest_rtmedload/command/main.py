@@ -1,0 +1,86 @@
+"""The command line: one module for each command, imported when it is asked for.
+
+The rule: 0 when all is well, 1 when `doctor` found what prevents a run, 2 for what was asked wrongly; an error is one
+line on standard error that says what to do. `--help` imports nothing of the tool.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WRONG: Final = 2
+_DESCRIPTION: Final = """\
+Works on the results of load tests, and looks at the machine that is to make them.
+The load tests themselves are run by pytest: pytest -m load --suite quick
+"""
+_REPORT: Final = """\
+Draws the HTML page anew from a JSON result, by this version: for a page that was lost, or an older one.
+OUT is replaced only when the page is complete. Calls that were recorded can be heard when OUT stands beside FILE.
+"""
+_DOCTOR: Final = """\
+Says what is installed, what of it pytest loads, which agent and services are named and whether they answer, and what
+this machine can hold. It starts no load test, places no call, and shows no secret.
+
+Ends with 0 when a quick run could start here, else with 1.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not know µ
+    options = _parser().parse_args(arguments)
+    try:
+        status = _run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `schema | head`; nothing more can be said, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "report":
+        from pytest_rtmedload.command.report import draw  # noqa: PLC0415 - only what is asked for
+
+        return draw(options.file, options.out)
+    if options.command == "schema":
+        from pytest_rtmedload.command.schema import show  # noqa: PLC0415 - as above
+
+        return show()
+    from pytest_rtmedload.command.doctor import examine  # noqa: PLC0415 - as above
+
+    return examine(options.pytest_arguments, measure=options.measure)
+
+
+def _parser() -> argparse.ArgumentParser:
+    kind = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("pytest-rtmedload", description=_DESCRIPTION, formatter_class=kind)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    report = commands.add_parser("report", help="draw the HTML page from a JSON result", description=_REPORT)
+    report.add_argument("file", metavar="FILE", help="a JSON result, such as results/load_test_report_latest.json")
+    report.add_argument("-o", dest="out", metavar="OUT.html", help="where to (default: FILE with .html)")
+    commands.add_parser("schema", help="print the JSON Schema of results", description="Prints the JSON Schema.")
+    doctor = commands.add_parser(
+        "doctor", help="say whether a load test could run here", description=_DOCTOR, formatter_class=kind
+    )
+    doctor.add_argument(
+        "--no-measure", dest="measure", action="store_false", help="leave out what takes seconds: what a core can do"
+    )
+    doctor.add_argument(
+        "pytest_arguments",
+        nargs="*",
+        metavar="PYTEST",
+        help="arguments pytest would be given, behind --, as in: doctor -- --host https://agent.example",
+    )
+    return parser

@@ -1,0 +1,97 @@
+"""Whether the agent and the services that were named answer.
+
+The rule: nothing is asked that leaves a trace or costs money: a named agent is asked for its health, Redis for a PING,
+other services for any HTTP answer at all, so that a wrong key is not found out here. Every question has a short limit.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pytest_rtmedload.agents import AgentUnavailable, ask, without_secrets
+from pytest_rtmedload.command.findings import Finding, limit, stop, well
+from pytest_rtmedload.dialects import dialect_named
+from pytest_rtmedload.embedded.supervised import EmbeddedAgentError, check_platform
+from pytest_rtmedload.services.endpoints import REDIS, SERVICES, SPEECH, VARIABLES, Endpoint, NamedServices
+from pytest_rtmedload.services.readiness import NotReady, Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ANSWER_S: Final = 3.0
+_REGION: Final = "https://{}.api.cognitive.microsoft.com"
+"""Where a region's Speech service hands out tokens."""
+
+
+def look_at_agent(told: Mapping[str, Any]) -> Finding:
+    """The agent that a run would test."""
+    host = told["host"]
+    if host is None:
+        return _embedded(told["embedded"])
+    try:
+        ask(host, dialect_named(told["dialect"]).paths.health, ANSWER_S)
+    except AgentUnavailable as error:
+        return stop("agent", str(error), "")
+    return well("agent", f"{without_secrets(host)} answers")
+
+
+def _embedded(pairs: list[str]) -> Finding:
+    from pytest_rtmedload.embedded.settings import EmbeddedSettings  # noqa: PLC0415 - where needed
+
+    try:
+        check_platform()
+        EmbeddedSettings.parse(pairs)
+    except (EmbeddedAgentError, ValueError) as error:
+        return stop("agent", str(error), "or name an agent with --host")
+    return well("agent", "none named: the embedded one would be started, a stand-in")
+
+
+def look_at_services(*, embedded: bool, environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """The services that tests of backends would use.
+
+    Args:
+        embedded: whether the embedded agent, which has services of its own, would be used.
+        environment: names services.
+    """
+    named = NamedServices.from_environment(environment)
+    for service in SERVICES:
+        try:
+            endpoint = named.endpoint(service)
+        except ValueError as error:
+            yield limit(service, str(error), "tests of it will fail")
+            continue
+        if endpoint is not None:
+            yield _service(endpoint)
+        elif embedded:
+            yield well(service, "none named: the embedded one would be started")
+        else:
+            yield limit(service, "none named, its tests are skipped", f"set {' or '.join(VARIABLES[service].endpoint)}")
+
+
+def _service(endpoint: Endpoint) -> Finding:
+    name, place = endpoint.service, endpoint.described
+    try:
+        if name == REDIS:
+            _ping(endpoint)
+            return well(name, f"{place} answers and lets us in")
+        ask(_url(endpoint), "/", ANSWER_S)
+    except (AgentUnavailable, NotReady) as error:
+        reason = str(error).partition(": ")[2] or str(error)
+        return limit(name, f"{place} does not answer: {reason.partition('; start it')[0]}", "its tests will fail")
+    return well(name, f"{place} answers (its key was not tried)")
+
+
+def _ping(endpoint: Endpoint) -> None:
+    from pytest_rtmedload.services.redis_user import ask as ping  # noqa: PLC0415 - redis-py is optional
+
+    Readiness().ask(endpoint, lambda asked, _: ping(asked, ANSWER_S))
+
+
+def _url(endpoint: Endpoint) -> str:
+    """Where an HTTP service answers; a speech service's socket is at the same place."""
+    parts = urlsplit(endpoint.url)
+    if endpoint.service == SPEECH and not parts.scheme:
+        return _REGION.format(endpoint.url)
+    return f"{'https' if parts.scheme in ('https', 'wss') else 'http'}://{parts.netloc}"

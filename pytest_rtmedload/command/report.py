@@ -1,0 +1,49 @@
+"""`pytest-rtmedload report`: the page of a result that lies there as JSON.
+
+The rule: what cannot be read is one line, and nothing is overwritten; a page that was there is replaced by a complete
+one or not at all.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pytest_rtmedload.command.main import WRONG
+from pytest_rtmedload.report.files import replace_file, utf8
+from pytest_rtmedload.report.reading import NotAResult, from_json
+
+
+def draw(file: str, out: str | None) -> int:
+    """Draw the page.
+
+    Args:
+        file: the JSON result.
+        out: the page; beside the result when not given.
+    """
+    source = Path(file)
+    target = source.with_suffix(".html") if out is None else Path(out)
+    try:
+        content = _page(source)
+    except (OSError, NotAResult) as error:
+        return _wrong(source, error)
+    if target.exists() and target.samefile(source):
+        return _wrong(source, "would be overwritten by its own page: name another one with -o")
+    try:
+        replace_file(target, content)
+    except OSError as error:
+        return _wrong(target, error)
+    sys.stdout.write(f"written: {target}\n")
+    return 0
+
+
+def _page(source: Path) -> bytes:
+    from pytest_rtmedload.report.html import page  # noqa: PLC0415 - jinja2 takes 50 ms, a wrong file needs none
+
+    return utf8(page(from_json(source.read_bytes())))
+
+
+def _wrong(path: Path, reason: Exception | str) -> int:
+    told = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
+    sys.stderr.write(f"pytest-rtmedload report: {path}: {told}\n")
+    return WRONG

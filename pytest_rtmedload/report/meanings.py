@@ -1,0 +1,58 @@
+"""What the words of a summary mean, for a reader who sees one for the first time: each is said once, if it is there."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.results.model import Verdict
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.model import RunResult, TestResult
+
+_CALLS: Final = re.compile(r"\d+ of (\d+) calls\)")
+"""As the line of a target says that there were too few."""
+
+
+def meanings(run: RunResult) -> list[str]:
+    """One line for each word that stands in the summary of this run and does not explain itself."""
+    tests = [test for test in run.tests if not test.superseded]
+    return [*_inconclusive(tests), *_invalid(tests), *_bounds(tests), *_calls(tests), *_negative(tests)]
+
+
+def _inconclusive(tests: list[TestResult]) -> list[str]:
+    open_ = {(test.evidence, test.failed_test) for test in tests if test.verdict is Verdict.INCONCLUSIVE}
+    return [f"INCONCLUSIVE: {_open(evidence, fails=fails)}" for evidence, fails in sorted(open_)]
+
+
+def _open(evidence: str, *, fails: bool) -> str:
+    if evidence == "none":
+        return "a smoke test judges errors and no latency; does not fail the test"
+    what = "fails" if fails else "does not fail"
+    return f"too few samples to tell either way; {what} the test ({evidence} evidence)"
+
+
+def _invalid(tests: list[TestResult]) -> list[str]:
+    if not any(test.verdict is Verdict.INVALID for test in tests):
+        return []
+    return ["INVALID: the load generator, not the agent, was the bottleneck: nothing is known of the agent"]
+
+
+def _bounds(tests: list[TestResult]) -> list[str]:
+    lines = [target.text for test in tests if test.verdict is not Verdict.PASS for target in test.targets]
+    if not any("95 % bounds" in line for line in lines):
+        return []
+    return ["95 % bounds: the true value is above the first and below the second, with 95 % confidence each"]
+
+
+def _calls(tests: list[TestResult]) -> list[str]:
+    found = next((match for test in tests for target in test.targets if (match := _CALLS.search(target.text))), None)
+    if found is None:
+        return []
+    return [f"of {found[1]} calls: turns of one call are alike, so a PASS takes at least {found[1]} calls"]
+
+
+def _negative(tests: list[TestResult]) -> list[str]:
+    if not any(test.negative for test in tests):
+        return []
+    return ["negative: sends what must be refused; counts for none of the run's criteria"]

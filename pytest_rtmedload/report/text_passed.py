@@ -1,0 +1,86 @@
+"""Load tests in the summary that have nothing to tell but that all is well: a line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.report import formats, story
+from pytest_rtmedload.report.layout import INDENT, TONES, WIDTH, Span
+from pytest_rtmedload.report.text_details import course
+from pytest_rtmedload.results.model import Kind, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_rtmedload.report.layout import Line
+    from pytest_rtmedload.results.model import TargetResult, TestResult
+
+_LONGEST_NAME: Final = 60
+_GAP: Final = "  "
+
+
+def needs_no_words(test: TestResult) -> bool:
+    """Whether one line says everything about a test: it passed, nothing failed, and nothing is to be explained."""
+    judged = (test.verdict, test.generator.verdict, *(target.verdict for target in test.targets))
+    well = test.complete and all(verdict is Verdict.PASS for verdict in judged)
+    return well and not (test.failed_test or test.errors or story.other_reasons(test))
+
+
+def passed(tests: Sequence[TestResult]) -> Iterator[Line]:
+    """A line each for tests that need no words: name, the main target, the load."""
+    if not tests:
+        return
+    rows = [_columns(test, with_metric=True) for test in tests]
+    if max(_length(rows)) > WIDTH:
+        rows = [_columns(test, with_metric=False) for test in tests]
+    names, targets, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    names = min(names, _LONGEST_NAME)
+    for test, (name, target, load) in zip(tests, rows, strict=True):
+        start = Span(Verdict.PASS.value, TONES[Verdict.PASS]), Span(f"{_GAP}{name:<{names}}", "title")
+        rest = Span(f"{_GAP}{target:<{targets}}{_GAP}{load}".rstrip())
+        if len(name) <= names:
+            yield *start, rest
+        else:
+            yield start
+            yield (Span(INDENT + rest.text.lstrip()),)
+        yield from course(test)
+
+
+def _columns(test: TestResult, *, with_metric: bool) -> tuple[str, str, str]:
+    marks = ["negative"] if test.negative else []
+    return (
+        story.short_name(test.nodeid),
+        _against(test, with_metric=with_metric),
+        ", ".join([_load(test), *marks]),
+    )
+
+
+def _length(rows: list[tuple[str, str, str]]) -> list[int]:
+    """How long each row would be in a table of all of them; a name that is too long for it has a line of its own."""
+    columns = list(zip(*rows, strict=True))
+    names = min(max(map(len, columns[0])), _LONGEST_NAME)
+    return [len(Verdict.PASS) + 3 * len(_GAP) + names + max(map(len, columns[1])) + len(load) for load in columns[2]]
+
+
+def _against(test: TestResult, *, with_metric: bool) -> str:
+    """The target that a test is mainly about, with its limit."""
+    if test.evidence == "none":
+        return "latency not judged"
+    target = min(test.targets, key=lambda target: _rank(target, test), default=None)
+    if target is None or target.value is None:
+        return ""
+    sign = "≥" if "min" in target.name else "≤"
+    subject = f"{target.metric} {target.name}".lstrip() if with_metric else target.name
+    value, limit = (story.quantity(target, number) for number in (target.value, target.limit))
+    return formats.one_line(f"{subject} {value} {sign} {limit}")
+
+
+def _rank(target: TargetResult, test: TestResult) -> tuple[bool, bool]:
+    return target.metric != test.metric, target.kind is not Kind.LATENCY
+
+
+def _load(test: TestResult) -> str:
+    users = f"up to {test.users:,} in flight" if test.model == "open" else formats.count(test.users, "user")
+    rate = formats.rate(test.rate, at_least=test.saturated)
+    shards = story.shards_line(test) if test.shards > 1 else ""
+    return ", ".join(part for part in (users, rate, shards) if part not in ("", formats.NOTHING))

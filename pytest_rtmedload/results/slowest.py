@@ -1,0 +1,58 @@
+"""The slowest operations of each metric: a handful out of millions.
+
+The rule: the slowest of the whole are among the slowest of its parts, so each shard keeps and ships only those, and
+merging loses none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_rtmedload.results.details import SlowOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST: Final = 5
+"""Operations kept of each metric."""
+
+
+@dataclass(slots=True)
+class Slowest:
+    """The slowest operations recorded so far."""
+
+    of: dict[str, list[SlowOperation]] = field(default_factory=dict)
+    """Metric → at most `MOST`, slowest first."""
+
+    def floor_ms(self, metric: str) -> float:
+        """Operations that took no longer than this are not among them."""
+        kept = self.of.get(metric, ())
+        return kept[-1].ms if len(kept) == MOST else -1.0
+
+    def add(self, operations: Iterable[SlowOperation]) -> None:
+        """Keep those that belong there."""
+        for operation in operations:
+            if operation.ms > self.floor_ms(operation.metric):
+                kept = [*self.of.get(operation.metric, ()), operation]
+                self.of[operation.metric] = sorted(kept, key=_order)[:MOST]
+
+    def merge(self, other: Slowest) -> None:
+        """Add those of another shard."""
+        for operations in other.of.values():
+            self.add(operations)
+
+    def to_wire(self) -> list[tuple[Any, ...]]:
+        """Builtin types only."""
+        return [astuple(operation) for operations in self.of.values() for operation in operations]
+
+    @classmethod
+    def from_wire(cls, wire: Iterable[Iterable[Any]]) -> Slowest:
+        """The inverse of `to_wire`."""
+        slowest = cls()
+        slowest.add(SlowOperation(*operation) for operation in wire)
+        return slowest
+
+
+def _order(operation: SlowOperation) -> tuple[float, int, int]:
+    return -operation.ms, operation.second, operation.user

@@ -1,0 +1,26 @@
+"""What the coordinator has written down as it comes; on its own it writes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_rtmedload.results.samples import SampleRows
+
+
+class Journal:
+    """A journal that nobody keeps: what is to be kept is for subclasses."""
+
+    def began(self, nodeid: str) -> None:
+        """The start line of a test was drawn."""
+
+    def sampled(self, nodeid: str, rows: Sequence[SampleRows]) -> None:
+        """A shard shipped its samples one by one: with `--load-samples`."""
+
+    def discarded(self, nodeid: str) -> None:
+        """A test begins anew, or is made once more: what it has shipped so far counts for nothing."""
+
+    def told(self, line: str) -> None:
+        """An operation ended: with `--load-debug`."""
