@@ -25,7 +25,7 @@ load: $(READY)
 	$(BIN)/pytest -m load --suite quick $(ARGS) tests/load
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not slow" $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal -m "not alone and not slow" $(ARGS)
 
 truth: $(READY)
 	$(BIN)/pytest -m alone -s $(ARGS)
