@@ -29,6 +29,7 @@ RESERVE: Final = 1.15
 """The samples that are missing are an estimate from the present share of misses: plan for some more."""
 LONGEST_S: Final = 3600
 """A run that would have to be longer than that is not the way to a verdict."""
+SHORT_SUITES: Final = ("smoke", "quick")
 MOST_FAILURES: Final = 3
 _NAMED_IDS: Final = 3
 
@@ -50,7 +51,7 @@ def next_steps(run: RunResult) -> list[Advice]:
     tests = [test for test in run.tests if not test.superseded]
     if not tests:
         return [Advice("no load test ran: select some", "-m load --suite quick")]
-    steps = [Advice(f"{_these(need.tests)}: {need.text}", need.option) for need in _needs(tests)]
+    steps = [Advice(f"{_these(need.tests)}: {need.text}", need.option) for need in _needs(tests, run.run.suite)]
     if not steps:
         steps = [
             Advice(f"{formats.one_line(c.text)}: see the slowest and failed operations below") for c in _missed(run)
@@ -77,8 +78,8 @@ class _Need:
     option: str = ""
 
 
-def _needs(tests: Sequence[TestResult]) -> list[_Need]:
-    return [*_failures(tests), *_invalid(tests), *_inconclusive(tests), *_unbounded(tests)]
+def _needs(tests: Sequence[TestResult], suite: str = "") -> list[_Need]:
+    return [*_failures(tests), *_invalid(tests), *_inconclusive(tests, suite), *_unbounded(tests)]
 
 
 def _failures(tests: Sequence[TestResult]) -> list[_Need]:
@@ -153,9 +154,11 @@ def _half_users(tests: Sequence[TestResult]) -> str:
     return f"--load-users {max(1, min(test.users for test in tests) // 2)}"
 
 
-def _inconclusive(tests: Sequence[TestResult]) -> list[_Need]:
-    """One length for all: the longest that any of them needs."""
+def _inconclusive(tests: Sequence[TestResult], suite: str) -> list[_Need]:
+    """One length for all: the longest that any of them needs; after a short suite, the one made for verdicts."""
     thin = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE]
+    if suite in SHORT_SUITES and len(thin) > 1:
+        return [_Need(thin, f"too few samples for a verdict in suite {suite}; take a longer one", "--suite standard")]
     within = [test for test in thin if _enough_s(test) <= LONGEST_S]
     beyond = [test for test in thin if test not in within]
     needs = []
@@ -197,7 +200,7 @@ def _when_green(run: RunResult) -> Advice:
         return Advice("the embedded agent is a stand-in: name your own", "--load-host https://…")
     if any(drift.drifted for test in run.tests for drift in test.drift):
         return Advice("latency rose during a test though its target was met: run longer to see where it ends")
-    if run.run.suite in ("smoke", "quick"):
+    if run.run.suite in SHORT_SUITES:
         return Advice("for more evidence run the standard suite", "--suite standard")
     return Advice("nothing: every target is met; keep the JSON file to compare later runs with")
 

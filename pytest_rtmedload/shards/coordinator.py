@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
 from pytest_rtmedload.shards.conversation import own_version
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
-    from pytest_rtmedload.results.recording import Recording
     from pytest_rtmedload.shards.link import Link, Message
+    from pytest_rtmedload.shards.observer import Observer
     from pytest_rtmedload.workload.spec import LoadSpec
 
 SILENCE_S: Final = 60.0
@@ -36,19 +36,6 @@ LEAD_NS: Final = 100_000_000
 WIND_UP_S: Final = 3.0
 """How long an interrupted run waits for the last samples of its shards."""
 OVER: Final = "the run was interrupted"
-
-
-class Observer(Protocol):
-    """Watches load tests while they run."""
-
-    def started(self, spec: LoadSpec, seconds: float | None) -> None:
-        """The start line of a test was drawn; it will take `seconds`, None when that is not known."""
-
-    def progressed(self, spec: LoadSpec, phase: str, elapsed: float, users: int, delta: Recording) -> None:
-        """All shards shipped what they recorded since their last shipment."""
-
-    def finished(self, spec: LoadSpec) -> None:
-        """This test is over."""
 
 
 class Coordinator:

@@ -41,9 +41,11 @@ def test_too_few_samples_want_one_longer_run() -> None:
     assert told(inconclusive_test()) == ["too few samples for a verdict; run longer: --load-duration 80s"]
     longer = dataclasses.replace(inconclusive_test().targets[0], needed_s=200.0)
     run = make_run([inconclusive_test(), inconclusive_test(nodeid="a.py::test_b", targets=[longer])])
-    (step,) = next_steps(run)
+    (step,) = next_steps(dataclasses.replace(run, run=dataclasses.replace(run.run, suite="standard")))
     assert step.text.endswith(", a.py::test_b: too few samples for a verdict; run longer")
     assert step.option == "--load-duration 280s"
+    (step,) = next_steps(dataclasses.replace(run, run=dataclasses.replace(run.run, suite="quick")))
+    assert step.option == "--suite standard"
 
 
 @pytest.mark.parametrize("missing", [None, 7200.0])

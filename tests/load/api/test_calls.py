@@ -26,7 +26,7 @@ async def test_call_metrics(load, dialect, call_id):
     assert response.json()
 
 
-@pytest.mark.load(metric="GET /api/call/{id}/metrics", p95=150, negative=True, iterations=15)
+@pytest.mark.load(metric="GET /api/call/{id}/metrics", p95=150, negative=True, iterations=8)
 async def test_metrics_of_an_unknown_call(load, dialect):
     unknown = f"unknown-{load.user}-{load.iteration}"
     response = await load.http.get(

@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.load(metric="refused request", p95=150, negative=True, iterations=15)
+@pytest.mark.load(metric="refused request", p95=150, negative=True, iterations=8)
 async def test_invalid_requests(load, dialect):
     cases = dialect.invalid_requests()
     case = cases[(load.user + load.iteration) % len(cases)]

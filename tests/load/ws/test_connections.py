@@ -11,7 +11,7 @@ HELD = 20
 """Connections that each user keeps open beside the one it talks on."""
 
 
-@pytest.mark.load(metric="ws.handshake", p95=150, iterations=30)
+@pytest.mark.load(metric="ws.handshake", p95=150, iterations=20)
 async def test_handshake(load, sockets):
     for connect in (sockets.browser, sockets.phone, sockets.relay):
         async with connect(load):
