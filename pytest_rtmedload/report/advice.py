@@ -29,7 +29,8 @@ RESERVE: Final = 1.15
 """The samples that are missing are an estimate from the present share of misses: plan for some more."""
 LONGEST_S: Final = 3600
 """A run that would have to be longer than that is not the way to a verdict."""
-SHORT_SUITES: Final = ("smoke", "quick")
+SHORT_SUITES: Final = {"smoke": "--suite quick", "quick": "--suite standard"}
+"""Suites that leave much open, and what to type for the next."""
 MOST_FAILURES: Final = 3
 _NAMED_IDS: Final = 3
 
@@ -158,7 +159,7 @@ def _inconclusive(tests: Sequence[TestResult], suite: str) -> list[_Need]:
     """One length for all: the longest that any of them needs; after a short suite, the one made for verdicts."""
     thin = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE]
     if suite in SHORT_SUITES and len(thin) > 1:
-        return [_Need(thin, f"too few samples for a verdict in suite {suite}; take a longer one", "--suite standard")]
+        return [_Need(thin, f"too few samples for a verdict in suite {suite}; take a longer one", SHORT_SUITES[suite])]
     within = [test for test in thin if _enough_s(test) <= LONGEST_S]
     beyond = [test for test in thin if test not in within]
     needs = []
@@ -201,7 +202,7 @@ def _when_green(run: RunResult) -> Advice:
     if any(drift.drifted for test in run.tests for drift in test.drift):
         return Advice("latency rose during a test though its target was met: run longer to see where it ends")
     if run.run.suite in SHORT_SUITES:
-        return Advice("for more evidence run the standard suite", "--suite standard")
+        return Advice("for more evidence run a longer suite", SHORT_SUITES[run.run.suite])
     return Advice("nothing: every target is met; keep the JSON file to compare later runs with")
 
 

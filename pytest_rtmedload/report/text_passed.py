@@ -1,4 +1,4 @@
-"""Load tests in the summary that have nothing to tell but that all is well: a line each."""
+"""Load tests in the summary that have nothing to tell but that all is well, or was not judged: a line each."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ _GAP: Final = "  "
 
 
 def needs_no_words(test: TestResult) -> bool:
-    """Whether one line says everything about a test: it passed, nothing failed, and nothing is to be explained."""
+    """Whether one line says everything about a test: nothing failed, and nothing is to be explained.
+
+    A smoke test leaves latency open, which is said once for all of them.
+    """
     judged = (test.verdict, test.generator.verdict, *(target.verdict for target in test.targets))
-    well = test.complete and all(verdict is Verdict.PASS for verdict in judged)
+    fine = (Verdict.PASS, Verdict.INCONCLUSIVE) if test.evidence == "none" else (Verdict.PASS,)
+    well = test.complete and all(verdict in fine for verdict in judged)
     return well and not (test.failed_test or test.errors or story.other_reasons(test))
 
 
@@ -34,9 +38,10 @@ def passed(tests: Sequence[TestResult]) -> Iterator[Line]:
     if max(_length(rows)) > WIDTH:
         rows = [_columns(test, with_metric=False) for test in tests]
     names, targets, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    names = min(names, _LONGEST_NAME)
+    names, verdicts = min(names, _LONGEST_NAME), max(len(test.verdict.value) for test in tests)
     for test, (name, target, load) in zip(tests, rows, strict=True):
-        start = Span(Verdict.PASS.value, TONES[Verdict.PASS]), Span(f"{_GAP}{name:<{names}}", "title")
+        verdict = Span(f"{test.verdict.value:<{verdicts}}", TONES[test.verdict])
+        start = verdict, Span(f"{_GAP}{name:<{names}}", "title")
         rest = Span(f"{_GAP}{target:<{targets}}{_GAP}{load}".rstrip())
         if len(name) <= names:
             yield *start, rest

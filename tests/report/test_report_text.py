@@ -12,6 +12,7 @@ from pytest_rtmedload.report.terminal import write_summary
 from pytest_rtmedload.report.text import summary_lines, summary_text
 from pytest_rtmedload.results.details import CapacityResult, DriftResult, SlowOperation
 from pytest_rtmedload.results.model import ErrorResult, StageResult, Verdict
+from tests.report.report_builders import inconclusive_test, make_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,22 @@ def test_tests_that_passed_have_a_line_each(
         "",
         "negative: sends what must be refused; counts for none of the run's criteria",
     ]
+
+
+def test_a_smoke_test_that_went_well_is_a_line_too() -> None:
+    smoke = dataclasses.replace(
+        inconclusive_test(),
+        evidence="none",
+        reasons=[],
+        errors=[],
+        targets=[],
+        failed_test=False,
+        nodeid="a.py::test_b",
+    )
+    lines = plain(make_run([smoke]))
+    (line,) = [line for line in lines if line.startswith("INCONCLUSIVE  ")]
+    assert line.startswith("INCONCLUSIVE  a.py::test_b  latency not judged  ")
+    assert "INCONCLUSIVE: a smoke test judges errors and no latency; does not fail the test" in lines
 
 
 def test_long_names_leave_out_the_metric_and_then_break(
