@@ -42,7 +42,8 @@ def headline(run: RunResult) -> list[str]:
     """The run in one line, as the parts between its dots: suite, tests, success, agent."""
     if not run.tests:
         return [f"suite {run.run.suite}", "no load test ran"]
-    return [f"suite {run.run.suite}", outcome_line(run), success_line(run), agent_line(run.run.agent)]
+    parts = [f"suite {run.run.suite}", outcome_line(run), success_line(run), agent_line(run.run.agent)]
+    return [part for part in parts if part]
 
 
 def outcome_line(run: RunResult) -> str:
@@ -59,11 +60,11 @@ def outcome_line(run: RunResult) -> str:
 
 
 def success_line(run: RunResult) -> str:
-    """The share of operations that succeeded, and of how many."""
+    """The share of operations that succeeded, and of how many; empty when there are none that count."""
     summary = run.summary
     operations = formats.count(summary.requests, "operation")
     if summary.success_rate is None:
-        return f"success unknown ({operations})"
+        return f"success unknown ({operations})" if summary.requests else ""
     return f"success {formats.percent(summary.success_rate)} of {operations}"
 
 
