@@ -46,7 +46,7 @@ def test_counts():
     assert opened == closed == {"account": 3, "call": 12}
 """
     )
-    load_run_of(sizes=("--load-ramp=0",)).assert_outcomes(passed=2)
+    load_run_of(sizes=("--suite=smoke",)).assert_outcomes(passed=2)
 
 
 def test_they_are_closed_when_the_body_raises_and_when_the_run_is_cut_short(load_run_of: LoadRun) -> None:
