@@ -72,7 +72,7 @@ class FanOut:
         self._line = asyncio.Event()
         self._changed = asyncio.Event()
         self._live = 0
-        self._mishaps = Mishaps(recorder, surroundings.settings.redact)
+        self._mishaps = Mishaps(recorder, surroundings)
         self._iterations = Iterations(body, arguments, spec, recorder, self._mishaps)
         self.crossed_ns: int | None = None
         """When the first user crossed the start line."""

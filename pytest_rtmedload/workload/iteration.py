@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.workload.spec import LoadSpec
+    from pytest_rtmedload.workload.user import Surroundings
 
 ENDS_TEST: Final = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 """Outcomes that end the whole test, as they do anywhere in pytest."""
@@ -59,24 +60,25 @@ class Mishaps:
 
     Args:
         recorder: takes the errors.
-        redact: replaces secrets in a text.
+        surroundings: know the secrets.
     """
 
-    def __init__(self, recorder: Recorder, redact: Callable[[str], str]) -> None:
+    def __init__(self, recorder: Recorder, surroundings: Surroundings) -> None:
         self._recorder = recorder
-        self._redact = redact
+        self._surroundings = surroundings
         self.failed_users: list[str] = []
         """Why users never started, or failed to leave their fixtures; one line each."""
 
     def user_failed(self, what: str, error: BaseException) -> None:
         """A user could not start or leave."""
         message = f"virtual user failed to {what}: {describe(error)}"
-        self.failed_users.append(self._redact(message))
+        self.failed_users.append(self._surroundings.settings.redact(message))
         self.note(message, error)
 
     def note(self, message: str, error: BaseException) -> None:
         """Count an error; clients of all kinds put keys and URLs into theirs."""
-        self._recorder.error(self._redact(message), self._redact(excerpt(error)))
+        redact = self._surroundings.settings.redact
+        self._recorder.error(redact(message), redact(excerpt(error)))
 
 
 class Iterations:
