@@ -1,6 +1,6 @@
 """Recovery: how long after a spike until answers are again what they were before it.
 
-Seconds after the spike are looked at in windows that hold some samples. A window is as before when more than half of
+Seconds after the spike are looked at in windows that hold some samples. A window is as before when at least half of
 its samples are within the P95 that was seen before the spike (and 10 % and 5 ms on top, for what differs anyway);
 failed and unanswered ones are not. Recovered is the begin of the first window from which three in a row are as before:
 one good second in between is no recovery.

@@ -29,8 +29,8 @@ def judge_stages(plan: TestPlan, recording: Recording) -> list[StageResult]:
     return [judge_stage(plan, recording, stage) for stage in plan.stages if stage.end > stage.begin]
 
 
-def judge_stage(plan: TestPlan, recording: Recording, stage: Stage) -> StageResult:
-    """What the seconds of a stage say about the targets."""
+def judge_stage(plan: TestPlan, recording: Recording, stage: Stage, *, metrics: bool = True) -> StageResult:
+    """What the seconds of a stage say about the targets; without `metrics`, nothing is made that only reports need."""
     measured = of_stage(plan, recording, stage)
     targets, spoiled = stage_targets(measured)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED, Outcome.CENSORED)
@@ -46,7 +46,7 @@ def judge_stage(plan: TestPlan, recording: Recording, stage: Stage) -> StageResu
         iterations=iterations,
         failed=failed,
         rate=measured.rate(iterations),
-        metrics={metric: metric_result(measured, metric) for metric in measured.metrics},
+        metrics={metric: metric_result(measured, metric) for metric in measured.metrics if metrics},
         targets=targets,
     )
 
