@@ -23,7 +23,7 @@ from picows import WSListener, WSMsgType, WSTransport, ws_connect
 from pytest_rtmedload.audio import clip, names
 from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER, audio_data, audio_metadata
-from pytest_rtmedload.embedded.calls.truth import calls_truth
+from pytest_rtmedload.embedded.calls.ground_truth import calls_truth
 from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_rtmedload.dialects import Dialect
-    from pytest_rtmedload.embedded.calls.truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
 
 FRAME_S = 0.02
 FRAME_SAMPLES = 320

@@ -19,7 +19,7 @@ import openai
 import psutil
 import uvloop
 
-from pytest_rtmedload.embedded.llm.truth import PATH, RESET_PATH, LlmTruth
+from pytest_rtmedload.embedded.llm.ground_truth import PATH, RESET_PATH, LlmTruth
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from pytest_rtmedload.embedded.supervised import Supervised
 

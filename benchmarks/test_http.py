@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from pyreqwest.cookie import CookieStore
 
-from pytest_rtmedload.clients.http import HttpClient
-from pytest_rtmedload.clients.native import plain_client, prepare
+from pytest_rtmedload.clients.http.client import HttpClient
+from pytest_rtmedload.clients.http.native import plain_client, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

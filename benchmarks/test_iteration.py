@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_rtmedload.measure.recorder import Recorder
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Phase
-from pytest_rtmedload.workload.fan_out import LOAD, FanOut
-from pytest_rtmedload.workload.spec import LoadSpec
-from pytest_rtmedload.workload.user import Surroundings
+from pytest_rtmedload.spec.load_spec import LoadSpec
+from pytest_rtmedload.users.fan_out import LOAD, FanOut
+from pytest_rtmedload.users.virtual_user import Surroundings
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

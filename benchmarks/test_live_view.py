@@ -15,12 +15,12 @@ import time
 
 import numpy as np  # noqa: F401 - as where load is made: not a part of the first update
 
-from pytest_rtmedload.report.live_terminal import SHORTEST_INTERVAL_S, TerminalView
+from pytest_rtmedload.live.observer import Watch
+from pytest_rtmedload.live.terminal import SHORTEST_INTERVAL_S, TerminalView
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.plan import Target
 from pytest_rtmedload.results.recording import Cell, Phase, Recording, SeriesKey
-from pytest_rtmedload.watch import Watch
-from pytest_rtmedload.workload.spec import LoadSpec
+from pytest_rtmedload.spec.load_spec import LoadSpec
 
 SECONDS, RATE, TESTS = 120, 2000, 4
 METRICS = ("iteration", "POST /api/call", "GET /api/call/{id}", "voice.loop")

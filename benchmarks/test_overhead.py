@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_rtmedload.clients.native import prepare
+from pytest_rtmedload.clients.http.native import prepare
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Phase
-from pytest_rtmedload.workload.fan_out import LOAD, FanOut
-from pytest_rtmedload.workload.spec import LoadSpec
-from pytest_rtmedload.workload.user import Surroundings
+from pytest_rtmedload.spec.load_spec import LoadSpec
+from pytest_rtmedload.users.fan_out import LOAD, FanOut
+from pytest_rtmedload.users.virtual_user import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

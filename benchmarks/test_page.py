@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from pytest_rtmedload.report.html import page
+from pytest_rtmedload.report.page.html import page
 from tests.report.report_builders import large_run, make_run, make_test
 
 ROUNDS = 5

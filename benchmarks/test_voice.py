@@ -24,14 +24,14 @@ import numpy as np
 import psutil
 import pytest
 
+from pytest_rtmedload.embedded.calls.ground_truth import calls_truth
 from pytest_rtmedload.embedded.calls.settings import DEFAULT_ENDPOINTING_NS
-from pytest_rtmedload.embedded.calls.truth import calls_truth
 from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_rtmedload.embedded.calls.truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
 
 SERVERS = Path(__file__).parent / "servers"
 TALKS, GREETS = "/talks", "/greets"

@@ -6,21 +6,21 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import Verdict
     from pytest_rtmedload.results.recording import Phase
-    from pytest_rtmedload.workload.conductors import Command, Conductor
-    from pytest_rtmedload.workload.user_fixture import user_fixture
+    from pytest_rtmedload.schedule.conductors import Command, Conductor
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.users.user_fixture import user_fixture
 
 __all__ = ["Command", "Conductor", "LoadConfig", "Phase", "Verdict", "user_fixture"]
 
 _HOMES: Final = {
-    "Command": "workload.conductors",
-    "Conductor": "workload.conductors",
-    "LoadConfig": "config",
+    "Command": "schedule.conductors",
+    "Conductor": "schedule.conductors",
+    "LoadConfig": "spec.load_config",
     "Phase": "results.recording",
     "Verdict": "results.model",
-    "user_fixture": "workload.user_fixture",
+    "user_fixture": "users.user_fixture",
 }
 
 

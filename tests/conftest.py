@@ -12,11 +12,11 @@ import orjson  # noqa: F401
 import pyreqwest.client  # noqa: F401
 import pytest
 
-import pytest_rtmedload.clients.http
+import pytest_rtmedload.clients.http.client
 import pytest_rtmedload.embedded.launcher
-import pytest_rtmedload.report.html
-import pytest_rtmedload.run
-import pytest_rtmedload.voice.placed  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
+import pytest_rtmedload.plugin.run
+import pytest_rtmedload.report.page.html
+import pytest_rtmedload.voice.place_call  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
 
 SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")
 """A load test that takes a third of a second."""

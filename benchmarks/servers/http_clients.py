@@ -40,7 +40,7 @@ class Rows:
 
 def ours(url: str, rows: Rows) -> tuple[Ask, Ask]:
     """`load.http`, measured and named."""
-    from pytest_rtmedload.clients.http import HttpClient
+    from pytest_rtmedload.clients.http.client import HttpClient
 
     http = HttpClient(rows, base_url=url)
 
@@ -55,7 +55,7 @@ def ours(url: str, rows: Rows) -> tuple[Ask, Ask]:
 
 def bare(url: str, _: Rows) -> tuple[Ask, Ask]:
     """The HTTP library below as its documentation shows it, in a process that `load.http` prepared."""
-    from pytest_rtmedload.clients.native import prepare
+    from pytest_rtmedload.clients.http.native import prepare
 
     prepare()
     return unprepared(url, _)

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-    from pytest_rtmedload.clients.websocket_connection import Connection
-    from pytest_rtmedload.clients.websocket_inbox import Message
+    from pytest_rtmedload.clients.websocket.connection import Connection
+    from pytest_rtmedload.clients.websocket.inbox import Message
     from pytest_rtmedload.dialects import Dialect
-    from pytest_rtmedload.voice.calls import PhoneCall
+    from pytest_rtmedload.voice.call_kinds import PhoneCall
 
 NUMBER = "+15550100000"
 METADATA = orjson.dumps(audio_metadata("benchmark")).decode()
@@ -109,7 +109,7 @@ class Load:
 
 async def full(load: Load, index: int) -> object:
     """`phone_call`: everything between two `say`s; what is heard is decoded, placed in time and judged."""
-    from pytest_rtmedload.voice.calls import PhoneCall
+    from pytest_rtmedload.voice.call_kinds import PhoneCall
 
     class Counted(PhoneCall):
         def _received(self, message: Message, read_ns: int) -> None:
@@ -123,7 +123,7 @@ async def full(load: Load, index: int) -> object:
 
 async def talk(load: Load, index: int) -> object:
     """`phone_call` as a load test uses it: say a line, hear the answer, say the next one."""
-    from pytest_rtmedload.voice.calls import PhoneCall
+    from pytest_rtmedload.voice.call_kinds import PhoneCall
 
     call = PhoneCall(load, call_id=f"call-{index}")
     await call.connect()
@@ -164,7 +164,7 @@ class Transport:
 
 async def transport(load: Load, index: int) -> object:
     """Paced sending over the same connections, and no call."""
-    from pytest_rtmedload.clients.websocket_handshake import find, shake_hands
+    from pytest_rtmedload.clients.websocket.handshake import find, shake_hands
 
     target = find(RTMEDAGENT.paths.call_stream, load.connecting.base_url)
     connection = await shake_hands(target, {CONNECTION_ID_HEADER: f"call-{index}"}, None, 30.0)
@@ -201,7 +201,7 @@ async def speak(load: Load, connection: ClientConnection) -> None:
 async def listen(load: Load, connection: ClientConnection) -> None:
     """Hear the agent."""
     from pytest_rtmedload.voice import messages
-    from pytest_rtmedload.voice.call import Call
+    from pytest_rtmedload.voice.turn_tracker import Call
 
     speech, call = PhoneSpeech(f"4:{NUMBER}"), Call(16_000, 30_000_000_000)
     call.connected(perf_counter_ns())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.clients.response import Request, Response
+    from pytest_rtmedload.clients.request import Request
 
 
 class InvalidURL(ValueError):  # noqa: N818 - httpx's name
@@ -65,13 +65,3 @@ class TimeoutException(TransportError):  # noqa: N818 - httpx's name
 
     censored = True
     """The iteration it ends is known to be slower than what was waited, too."""
-
-
-class HTTPStatusError(HTTPError):
-    """Raised by `Response.raise_for_status`; `counted` when the status made the operation a failed one."""
-
-    def __init__(self, message: str, *, request: Request, response: Response, counted: bool) -> None:
-        super().__init__(message, request=request)
-        self.response = response
-        """The answer with that status."""
-        self.counted = counted

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json as stdlib_json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pytest_rtmedload.clients.errors import HTTPStatusError
+from pytest_rtmedload.clients.errors import HTTPError
+from pytest_rtmedload.clients.request import Request
 from pytest_rtmedload.clients.urls import shown, without_credentials
 
 if TYPE_CHECKING:
@@ -30,15 +30,6 @@ _EXAMPLE_SHOWN = 500
 _EXAMPLE_READ = 4_000  # more is redacted than shown: a secret that is cut in half is not recognised
 _CHARSET = re.compile(r";\s*charset=[\"']?([^\s;\"']+)", re.IGNORECASE)
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked."""
-
-    method: str
-    url: str
-    """Without credentials."""
 
 
 class Headers(Mapping[str, str]):
@@ -210,3 +201,13 @@ def body_of(raw: Raw) -> bytes:
         return bytes(done.value)
     reading.close()
     raise RuntimeError("the body was not read yet")
+
+
+class HTTPStatusError(HTTPError):
+    """Raised by `Response.raise_for_status`; `counted` when the status made the operation a failed one."""
+
+    def __init__(self, message: str, *, request: Request, response: Response, counted: bool) -> None:
+        super().__init__(message, request=request)
+        self.response = response
+        """The answer with that status."""
+        self.counted = counted

@@ -14,8 +14,8 @@ from pytest_rtmedload.command.installed import look_at_packages
 from pytest_rtmedload.command.machine import look_at_machine
 from pytest_rtmedload.command.project import ask_pytest, look_at_project
 from pytest_rtmedload.command.reachable import look_at_agent, look_at_services
-from pytest_rtmedload.report.formats import count
-from pytest_rtmedload.suites import DEFAULT_SUITE, SUITES
+from pytest_rtmedload.spec.suites import DEFAULT_SUITE, SUITES
+from pytest_rtmedload.text.formats import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

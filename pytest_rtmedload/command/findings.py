@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from pytest_rtmedload.report import formats
+from pytest_rtmedload.text import formats
 
 
 class Mark(StrEnum):

@@ -15,11 +15,11 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.clients.connecting import Connecting
-from pytest_rtmedload.clients.http import HttpClient
-from pytest_rtmedload.clients.native import prepare
+from pytest_rtmedload.clients.http.client import HttpClient
+from pytest_rtmedload.clients.http.native import prepare
 from pytest_rtmedload.command.findings import Finding, limit, well
 from pytest_rtmedload.dialects import RTMEDAGENT
-from pytest_rtmedload.voice.calls import PhoneCall
+from pytest_rtmedload.voice.call_kinds import PhoneCall
 from pytest_rtmedload.voice.pacer import FRAME_NS, Pacer
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ async def measure() -> tuple[Cost, Cost]:
 async def _partner() -> AsyncIterator[tuple[str, str]]:
     """The server's two addresses; it ends when its standard input does, whatever happens to us."""
     pipe = subprocess.PIPE
-    command = (sys.executable, "-m", "pytest_rtmedload.command.partner")
+    command = (sys.executable, "-m", "pytest_rtmedload.command.calibration_server")
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - pipes
     try:

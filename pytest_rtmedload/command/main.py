@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WRONG: Final = 2
 _DESCRIPTION: Final = """\
 Works on the results of load tests, and looks at the machine that is to make them.
 The load tests themselves are run by pytest: pytest -m load --suite quick

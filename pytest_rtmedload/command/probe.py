@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.config import LoadConfig
+    from pytest_rtmedload.spec.load_config import LoadConfig
 
 ANSWER: Final = "PYTEST_RTMEDLOAD_PROBE"
 """The variable that names the file for the answer."""

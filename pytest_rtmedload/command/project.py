@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.agents import without_secrets
+from pytest_rtmedload.agent_provider import without_secrets
 from pytest_rtmedload.command.findings import Finding, stop, well
 from pytest_rtmedload.command.probe import ANSWER
-from pytest_rtmedload.report.secrets import redact
+from pytest_rtmedload.text.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

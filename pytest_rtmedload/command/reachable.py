@@ -10,12 +10,12 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pytest_rtmedload.agents import AgentUnavailable, ask, without_secrets
+from pytest_rtmedload.agent_provider import AgentUnavailable, ask, without_secrets
+from pytest_rtmedload.backends.readiness import NotReady, Readiness
 from pytest_rtmedload.command.findings import Finding, limit, stop, well
 from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.embedded.supervised import EmbeddedAgentError, check_platform
-from pytest_rtmedload.services.endpoints import REDIS, SERVICES, SPEECH, VARIABLES, Endpoint, NamedServices
-from pytest_rtmedload.services.readiness import NotReady, Readiness
+from pytest_rtmedload.spec.endpoints import REDIS, SERVICES, SPEECH, VARIABLES, Endpoint, NamedServices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +84,7 @@ def _service(endpoint: Endpoint) -> Finding:
 
 
 def _ping(endpoint: Endpoint) -> None:
-    from pytest_rtmedload.services.redis_user import ask as ping  # noqa: PLC0415 - redis-py is optional
+    from pytest_rtmedload.backends.redis_client import ask as ping  # noqa: PLC0415 - redis-py is optional
 
     Readiness().ask(endpoint, lambda asked, _: ping(asked, ANSWER_S))
 

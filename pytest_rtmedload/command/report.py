@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pytest_rtmedload.command.main import WRONG
+from pytest_rtmedload.command.exit_codes import WRONG
 from pytest_rtmedload.report.files import replace_file, utf8
-from pytest_rtmedload.report.reading import NotAResult, from_json
+from pytest_rtmedload.report.json_reader import NotAResult, from_json
 
 
 def draw(file: str, out: str | None) -> int:
@@ -38,7 +38,7 @@ def draw(file: str, out: str | None) -> int:
 
 
 def _page(source: Path) -> bytes:
-    from pytest_rtmedload.report.html import page  # noqa: PLC0415 - jinja2 takes 50 ms, a wrong file needs none
+    from pytest_rtmedload.report.page.html import page  # noqa: PLC0415 - jinja2 takes 50 ms, a wrong file needs none
 
     return utf8(page(from_json(source.read_bytes())))
 

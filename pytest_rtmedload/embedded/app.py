@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from pytest_rtmedload.dialects import Operation
-from pytest_rtmedload.embedded import truth as truth_module
+from pytest_rtmedload.embedded import ground_truth as truth_module
 from pytest_rtmedload.embedded.asgi import read_body, received_ns, reset_connection
-from pytest_rtmedload.embedded.calls import truth as calls_truth_module
+from pytest_rtmedload.embedded.calls import ground_truth as calls_truth_module
+from pytest_rtmedload.embedded.ground_truth import Truth
 from pytest_rtmedload.embedded.latency import Fault, LatencyModel, Plan
 from pytest_rtmedload.embedded.rest import Answer, RestApi
-from pytest_rtmedload.embedded.truth import Truth
 from pytest_rtmedload.embedded.valkey import ValkeyError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
@@ -56,3 +57,8 @@ async def disconnected(receive: Receive) -> None:
     """Return when the client, or somebody here, has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """The query of a handshake; of a name given twice, the last value."""
+    return {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}

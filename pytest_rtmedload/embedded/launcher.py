@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from pytest_rtmedload.embedded import truth
+from pytest_rtmedload.embedded import ground_truth
 from pytest_rtmedload.embedded.services import AGENT, REDIS
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from pytest_rtmedload.embedded.supervised import START_S, EmbeddedAgentError, Supervised
@@ -46,13 +46,13 @@ class EmbeddedAgent(Supervised):
             raise
         return agent
 
-    def truth(self) -> dict[Operation, truth.OperationTruth]:
+    def truth(self) -> dict[Operation, ground_truth.OperationTruth]:
         """What the agent measured about itself since the last reset."""
-        return truth.read_truth(self._ask("GET", truth.PATH))
+        return ground_truth.read_truth(self._ask("GET", ground_truth.PATH))
 
     def reset_truth(self) -> None:
         """Forget what was measured, and count stalls and slow starts from the next request."""
-        self._ask("POST", truth.RESET_PATH)
+        self._ask("POST", ground_truth.RESET_PATH)
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)

@@ -43,7 +43,7 @@ PARENT_CHECK_S = 1.0
 """A fork of the starter may hold our standard input open after its death: so its being our parent is checked, too."""
 LONGEST_SOCKET_PATH = 100
 """Unix sockets have at most 103 (macOS) or 107 (Linux) bytes of path."""
-GUARD = Path(__file__).with_name("guard.py")
+GUARD = Path(__file__).with_name("process_guard.py")
 
 
 class Supervisor:

@@ -36,11 +36,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_rtmedload.measure.rows import Row
     from pytest_rtmedload.measure.trace import Trace
     from pytest_rtmedload.results.conversations import Conversed
-
-    Row = tuple[int, int, int, int]
-    """Intended start, start and end, in nanoseconds of one monotonic clock, and the index of the user."""
 
 NS = 1_000_000_000
 _FOREVER = 2**62

@@ -10,14 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.report import formats
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.measure.recorder import Row
+    from pytest_rtmedload.measure.rows import Row
     from pytest_rtmedload.results.recording import SeriesKey
 
 _WRONG = (Outcome.FAILED, Outcome.CENSORED)

@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.report import formats, story
-from pytest_rtmedload.report.since import ALL_THE_TIME, exceeded
+from pytest_rtmedload.report import phrases
+from pytest_rtmedload.report.breaches import ALL_THE_TIME, exceeded
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_rtmedload.results.model import (
-        CriterionResult,
-        RunResult,
-        TargetResult,
-        TestResult,
-    )
+    from pytest_rtmedload.results.model import CriterionResult, RunResult, TargetResult, TestResult
 
 RESERVE: Final = 1.15
 """The samples that are missing are an estimate from the present share of misses: plan for some more."""
@@ -193,7 +189,7 @@ def _unbounded(tests: Sequence[TestResult]) -> list[_Need]:
 
 
 def _missed(run: RunResult) -> list[CriterionResult]:
-    return [criterion for criterion in story.by_verdict(run.criteria) if criterion.verdict is not Verdict.PASS]
+    return [criterion for criterion in phrases.by_verdict(run.criteria) if criterion.verdict is not Verdict.PASS]
 
 
 def _when_green(run: RunResult) -> Advice:
@@ -211,5 +207,5 @@ def _when_green(run: RunResult) -> Advice:
 
 def _these(tests: Sequence[TestResult]) -> str:
     if len(tests) <= MOST_FAILURES:
-        return ", ".join(story.short_name(test.nodeid) for test in tests)
+        return ", ".join(phrases.short_name(test.nodeid) for test in tests)
     return formats.count(len(tests), "test")

@@ -14,10 +14,12 @@ import secrets
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.report import csv_report, formats, json_report, text
+from pytest_rtmedload.report import csv_report, json_report
+from pytest_rtmedload.report.terminal import summary
+from pytest_rtmedload.report.written import ReportFiles
+from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,29 +36,6 @@ _OPTION = "name another directory with --load-report-dir"
 _TURN_S: Final = 5.0
 """The longest another run is waited for that renews its `latest` copies, which takes milliseconds."""
 _TURN_PAUSE_S: Final = 0.01
-
-
-@dataclass(slots=True)
-class Written:
-    """What was written and what was not."""
-
-    stem: Path | None = None
-    """What all files of this run begin with, and no other run's; None when the folder could not be used."""
-    paths: dict[str, Path] = field(default_factory=dict)
-    """Suffix (`.json`, `_timeline.csv` …) → the file of this run."""
-    latest: dict[str, Path] = field(default_factory=dict)
-    """Suffix → the copy under a name that stays the same."""
-    problems: list[str] = field(default_factory=list)
-    """One line for each report that could not be written."""
-
-    @property
-    def json(self) -> Path | None:
-        """The machine-readable result, or None when even that could not be written."""
-        return self.paths.get(".json")
-
-    def main_paths(self) -> list[Path]:
-        """The files worth printing: for people first."""
-        return [self.paths[suffix] for suffix in (".html", ".json", "_summary.log") if suffix in self.paths]
 
 
 def prepare_directory(path: Path) -> None:
@@ -80,7 +59,7 @@ def prepare_directory(path: Path) -> None:
 
 def write_reports(
     run: RunResult, directory: Path, stamp: datetime, samples: Path | None = None, problems: Iterable[str] = ()
-) -> Written:
+) -> ReportFiles:
     """Write all reports of a run; never raises for a report that fails.
 
     Args:
@@ -93,7 +72,7 @@ def write_reports(
     Returns:
         The paths, and one line for each report that could not be written.
     """
-    written = Written(problems=list(problems))
+    written = ReportFiles(problems=list(problems))
     with _noted(written, f"report directory {directory}"), contextlib.ExitStack() as stack:
         directory.mkdir(parents=True, exist_ok=True)
         written.stem = directory / stack.enter_context(_reserved(directory, f"{PREFIX}{stamp:%Y%m%d_%H%M%S}"))
@@ -106,14 +85,14 @@ def write_reports(
     return written
 
 
-def _adopt_samples(written: Written, samples: Path, stem: Path) -> None:
+def _adopt_samples(written: ReportFiles, samples: Path, stem: Path) -> None:
     """Samples were written before it was known which name is free: mostly it is theirs."""
     path = stem.with_name(stem.name + SAMPLES_SUFFIX)
     with _noted(written, str(samples)):
         written.paths[SAMPLES_SUFFIX] = samples if path.exists() else samples.rename(path)
 
 
-def _write_all(run: RunResult, written: Written, stem: Path) -> None:
+def _write_all(run: RunResult, written: ReportFiles, stem: Path) -> None:
     """Write the JSON first, then what people read."""
     renderers = {".json": lambda: json_report.to_json(run), **_renderers(run, written)}
     for suffix, render in renderers.items():
@@ -123,11 +102,11 @@ def _write_all(run: RunResult, written: Written, stem: Path) -> None:
             written.paths[suffix] = path
 
 
-def _renderers(run: RunResult, written: Written) -> dict[str, Callable[[], bytes]]:
+def _renderers(run: RunResult, written: ReportFiles) -> dict[str, Callable[[], bytes]]:
     """Suffix → content; the log comes last and names the others."""
 
     def log() -> str:
-        return text.summary_text(run, [path.name for path in written.paths.values()], written.problems)
+        return summary.summary_text(run, [path.name for path in written.paths.values()], written.problems)
 
     return {
         ".csv": lambda: utf8(csv_report.metrics_csv(run)),
@@ -138,7 +117,7 @@ def _renderers(run: RunResult, written: Written) -> dict[str, Callable[[], bytes
 
 
 def _page(run: RunResult) -> str:
-    from pytest_rtmedload.report.html import page  # noqa: PLC0415 - jinja2 takes 50 ms
+    from pytest_rtmedload.report.page.html import page  # noqa: PLC0415 - jinja2 takes 50 ms
 
     return page(run)
 
@@ -193,7 +172,7 @@ def _turn(directory: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _renew_latest(written: Written, directory: Path, suffix: str) -> None:
+def _renew_latest(written: ReportFiles, directory: Path, suffix: str) -> None:
     latest = directory / f"{PREFIX}latest{suffix}"
     with _noted(written, str(latest)):
         if suffix in written.paths:
@@ -239,7 +218,7 @@ def _replacement(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _noted(written: Written, what: str) -> Iterator[None]:
+def _noted(written: ReportFiles, what: str) -> Iterator[None]:
     """Turn a failure into one line: the other reports still have to be written."""
     try:
         yield

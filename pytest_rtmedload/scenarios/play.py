@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_rtmedload.scenarios.model import Scenario, TurnPlan
-    from pytest_rtmedload.voice.caller import VoiceCall
     from pytest_rtmedload.voice.turns import Answer
+    from pytest_rtmedload.voice.voice_call import VoiceCall
 
 DURATION: Final = "flow.duration"
 TURNS_OK: Final = "flow.turns_ok"

@@ -12,22 +12,22 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.agents import AgentProvider, AgentUnavailable
-from pytest_rtmedload.shards.conversation import own_version
-from pytest_rtmedload.shards.gathering import Begin, Gathering, GiveUp, Member, TurnAway
-from pytest_rtmedload.shards.journal import Journal
+from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
+from pytest_rtmedload.shards.event_sink import Journal
+from pytest_rtmedload.shards.judging import Verdicts
+from pytest_rtmedload.shards.messages import own_version
 from pytest_rtmedload.shards.progress import HOPELESS_S, Progress
-from pytest_rtmedload.shards.verdicts import Verdicts
+from pytest_rtmedload.shards.start_line import Begin, Gathering, GiveUp, Member, TurnAway
 from pytest_rtmedload.verdict.health import lag_limit_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.shards.link import Link, Message
     from pytest_rtmedload.shards.observer import Observer
-    from pytest_rtmedload.workload.spec import LoadSpec
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.spec.load_spec import LoadSpec
 
 SILENCE_S: Final = 60.0
 """A shard ships once a second: one that is silent for so long while others have finished hangs."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.recording import Recording
-    from pytest_rtmedload.workload.spec import LoadSpec
+    from pytest_rtmedload.spec.load_spec import LoadSpec
 
 
 class Observer(Protocol):

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.report.formats import count
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import ShardPart, TestPlan
 from pytest_rtmedload.results.recording import Clock, Health, Outcome, Phase, Recording
-from pytest_rtmedload.workload.conductors import conductor_for
-from pytest_rtmedload.workload.shapes import Kind
+from pytest_rtmedload.schedule.factory import conductor_for
+from pytest_rtmedload.spec.shapes import Kind
+from pytest_rtmedload.text.formats import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_rtmedload.results.plan import Stage, Target
-    from pytest_rtmedload.shards.gathering import Member
-    from pytest_rtmedload.workload.conductors import Conductor
-    from pytest_rtmedload.workload.spec import LoadSpec
+    from pytest_rtmedload.schedule.conductors import Conductor
+    from pytest_rtmedload.shards.start_line import Member
+    from pytest_rtmedload.spec.load_spec import LoadSpec
 
 HOPELESS_S: Final = 5.0
 """A test in which nothing has succeeded for so long, and something failed, is stopped early."""

@@ -16,16 +16,16 @@ from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
+from pytest_rtmedload.schedule.factory import conductor_for
 from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
-from pytest_rtmedload.shards.conversation import Conversation, Judged, LoadTest, Refused, StartOver
-from pytest_rtmedload.workload.conductors import conductor_for
-from pytest_rtmedload.workload.fan_out import FanOut
-from pytest_rtmedload.workload.user import NeedsAgent, Surroundings, describe
+from pytest_rtmedload.shards.messages import Conversation, Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.users.fan_out import FanOut
+from pytest_rtmedload.users.virtual_user import NeedsAgent, Surroundings, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_rtmedload.workload.conductors import Command
+    from pytest_rtmedload.schedule.conductors import Command
 
 BEAT_NS: Final = NS // 10
 """How often a shard looks at overdue iterations and for messages."""

@@ -29,15 +29,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.shards.conversation import Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, StartOver
 from pytest_rtmedload.shards.shard_run import ShardRun
-from pytest_rtmedload.workload.user import NeedsAgent
+from pytest_rtmedload.users.virtual_user import NeedsAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_rtmedload.config import LoadConfig
     from pytest_rtmedload.shards.link import Link, Message
+    from pytest_rtmedload.spec.load_config import LoadConfig
 
 ASK_S: Final = 2.0
 """Who waits for so long asks whether the coordinator is still there."""

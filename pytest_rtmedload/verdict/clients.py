@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.verdict.wording import number
+from pytest_rtmedload.text.comparisons import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

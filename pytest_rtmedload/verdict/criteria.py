@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.model import CriterionResult, Kind, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
-from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.text import comparisons
+from pytest_rtmedload.text.comparisons import Comparison
 from pytest_rtmedload.verdict.evidence import ShareRule
 from pytest_rtmedload.verdict.operations import Operations, of_metrics, total
 from pytest_rtmedload.verdict.samples import Samples, edge_us, milliseconds
-from pytest_rtmedload.verdict.wording import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,9 +57,9 @@ def _success(name: str, kind: str, operations: Operations, least: float) -> Crit
         return None
     rule = ShareRule.independent(operations.n, 1 - least)
     low, high = rule.bounds(operations.errors)
-    share = wording.percent(1 - operations.errors / operations.n)
-    compared = Comparison(name, share, wording.percent(least), "%", floor=True)
-    bounds = (wording.percent(1 - high), wording.percent(1 - low))
+    share = comparisons.percent(1 - operations.errors / operations.n)
+    compared = Comparison(name, share, comparisons.percent(least), "%", floor=True)
+    bounds = (comparisons.percent(1 - high), comparisons.percent(1 - low))
     return _criterion(kind, compared, bounds, operations.n, rule.verdict(operations.errors))
 
 
@@ -68,8 +68,8 @@ def _errors(name: str, kind: str, operations: Operations, most: float) -> Criter
         return None
     rule = ShareRule.independent(operations.n, most)
     low, high = rule.bounds(operations.errors)
-    compared = Comparison(name, wording.percent(operations.errors / operations.n), wording.percent(most), "%")
-    bounds = (wording.percent(low), wording.percent(high))
+    compared = Comparison(name, comparisons.percent(operations.errors / operations.n), comparisons.percent(most), "%")
+    bounds = (comparisons.percent(low), comparisons.percent(high))
     return _criterion(kind, compared, bounds, operations.n, rule.verdict(operations.errors))
 
 
@@ -129,7 +129,7 @@ def _critical_latency(tests: Sequence[TestResult]) -> CriterionResult | None:
     everywhere = max(highest for (_, highest, _), _, _ in judged)
     verdict = Verdict.FAIL if low > _FAR else Verdict.PASS if everywhere <= _FAR else Verdict.INCONCLUSIVE
     worst = f"{target.metric} {target.name} of {nodeid}"
-    shown = "never answered" if isinf(low) else f"at least {wording.number(low, _FAR)} times its limit"
+    shown = "never answered" if isinf(low) else f"at least {comparisons.number(low, _FAR)} times its limit"
     text = f"critical latency: {worst} {shown} (at most {_FAR} times, worst of {len(judged)}) {verdict.value}"
     return CriterionResult("critical latency", LIMIT, value, _FAR, "times the limit", len(judged), verdict, text)
 
@@ -155,8 +155,8 @@ def _times_limit(test: TestResult, target: TargetResult) -> tuple[float, float, 
 
 
 def _criterion(
-    kind: str, compared: Comparison, bounds: wording.Bounds, n: int, verdict: Verdict, assumed: str = ""
+    kind: str, compared: Comparison, bounds: comparisons.Bounds, n: int, verdict: Verdict, assumed: str = ""
 ) -> CriterionResult:
-    text = f"{compared} ({wording.bounds_text(bounds, *compared.marks)}, n = {n}{assumed}) {verdict.value}"
+    text = f"{compared} ({comparisons.bounds_text(bounds, *compared.marks)}, n = {n}{assumed}) {verdict.value}"
     value = None if compared.at_least else compared.value
     return CriterionResult(compared.subject, kind, value, compared.limit, compared.unit, n, verdict, text)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.results.details import DriftResult
 from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.results.recording import Phase
+from pytest_rtmedload.text.comparisons import number
 from pytest_rtmedload.verdict.samples import Measured, milliseconds
-from pytest_rtmedload.verdict.wording import number
 
 if TYPE_CHECKING:
     from pytest_rtmedload.verdict.samples import Samples

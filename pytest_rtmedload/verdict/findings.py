@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.model import Kind, TargetResult, Verdict
-from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.text import comparisons
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.text.comparisons import Comparison
     from pytest_rtmedload.verdict.evidence import ShareRule
     from pytest_rtmedload.verdict.samples import Measured
-    from pytest_rtmedload.verdict.wording import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def inferred(rule: ShareRule, k: int, measured: Measured) -> Finding:
     leaning = "fail" if rule.point_fails(k) else "pass"
     needed, rate = rule.needed(k), measured.rate(rule.n)
     seconds = needed / rate if needed is not None and rate else None
-    return Finding(verdict, wording.outlook(leaning, needed, seconds), leaning, needed, seconds, n=rule.n, k=k)
+    return Finding(verdict, comparisons.outlook(leaning, needed, seconds), leaning, needed, seconds, n=rule.n, k=k)
 
 
 def observed(measured: Measured, *, missed: bool, n: int, k: int = 0, value: float | None = None) -> Finding:

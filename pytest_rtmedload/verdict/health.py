@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import GeneratorResult, ShardResult, TargetResult, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES
+from pytest_rtmedload.text.comparisons import number, percent
 from pytest_rtmedload.verdict.clients import clients_of, failed_by_their_clients
 from pytest_rtmedload.verdict.latency import holds_without_lag
-from pytest_rtmedload.verdict.wording import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

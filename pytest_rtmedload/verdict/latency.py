@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.results.histogram import rank_of
 from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
-from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.text import comparisons
+from pytest_rtmedload.text.comparisons import Comparison
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.findings import inferred, observed, result
 from pytest_rtmedload.verdict.samples import edge_us, milliseconds
-from pytest_rtmedload.verdict.wording import Comparison
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TargetResult
@@ -38,7 +38,7 @@ def judge_percentile(target: Target, metric: str, samples: Samples, measured: Me
     known = samples.at_least(rank) if value is None else value
     compared = Comparison(f"{metric} {target.name}", known / 1000, target.limit, "ms", at_least=value is None)
     unanswered = found.verdict is Verdict.FAIL and rule.fails(k) and bounds[0] is None
-    basis = "lower bound never answered" if unanswered else wording.bounds_text(bounds, target.limit)
+    basis = "lower bound never answered" if unanswered else comparisons.bounds_text(bounds, target.limit)
     return result(target, found, Kind.LATENCY, compared, basis, assumed=assumed)
 
 

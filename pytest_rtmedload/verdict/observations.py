@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.results.model import Kind
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Outcome, ValueStats
+from pytest_rtmedload.text.comparisons import Comparison
 from pytest_rtmedload.verdict.findings import observed, result
-from pytest_rtmedload.verdict.wording import Comparison
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TargetResult

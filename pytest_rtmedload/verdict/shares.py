@@ -16,10 +16,10 @@ from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.names import ITERATION, wholes
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.text import comparisons
+from pytest_rtmedload.text.comparisons import Comparison
 from pytest_rtmedload.verdict.evidence import ShareRule, lower_bound, upper_bound
 from pytest_rtmedload.verdict.findings import Finding, inferred, observed, result
-from pytest_rtmedload.verdict.wording import Comparison
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TargetResult
@@ -45,13 +45,13 @@ def judge_errors(target: Target, measured: Measured) -> TargetResult | None:
     share, found = max(judged, key=lambda pair: _badness(*pair))
     observation = found.bounds is None
     compared = Comparison(
-        f"errors of {share.of}", wording.percent(share.k / share.n), wording.percent(target.limit), "%"
+        f"errors of {share.of}", comparisons.percent(share.k / share.n), comparisons.percent(target.limit), "%"
     )
     if observation:
         basis = "observed, no inference" if target.limit == 0 else "point estimate"
     else:
         low, high = found.bounds or (None, None)
-        basis = wording.bounds_text(_percents(low, high), *compared.marks)
+        basis = comparisons.bounds_text(_percents(low, high), *compared.marks)
     return result(target, found, Kind.ERRORS, compared, basis)
 
 
@@ -89,4 +89,4 @@ def _badness(share: Share, found: Finding) -> tuple[int, bool, float]:
 
 
 def _percents(low: float | None, high: float | None) -> tuple[float | None, float | None]:
-    return None if low is None else wording.percent(low), None if high is None else wording.percent(high)
+    return None if low is None else comparisons.percent(low), None if high is None else comparisons.percent(high)

@@ -12,12 +12,12 @@ from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, VALUE_LIMITS, Evidence
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.verdict import wording
+from pytest_rtmedload.text import comparisons
+from pytest_rtmedload.text.comparisons import Comparison
 from pytest_rtmedload.verdict.findings import without_samples
 from pytest_rtmedload.verdict.latency import judge_maximum, judge_percentile
 from pytest_rtmedload.verdict.observations import judge_rate, judge_value, value_stats
 from pytest_rtmedload.verdict.shares import judge_errors
-from pytest_rtmedload.verdict.wording import Comparison
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TargetResult
@@ -77,7 +77,7 @@ def _asked(target: Target, kind: Kind, measured: Measured) -> Comparison:
     """The target without a value, for print."""
     what = target.name.partition("_")[0]
     if kind is Kind.ERRORS:
-        limit = wording.percent(target.limit)
+        limit = comparisons.percent(target.limit)
         return Comparison(f"errors of {target.metric or 'operations'}", 0, limit, "%")
     if kind is Kind.RATE:
         return Comparison(f"{target.metric} rate".lstrip(), 0, target.limit, "/s", floor=True)

@@ -9,4 +9,4 @@ from __future__ import annotations
 
 def warm_up() -> None:
     """Import what calls need, some 150 ms once per process: in a running test that would be lag."""
-    from pytest_rtmedload.voice import placed  # noqa: F401, PLC0415 - that is the point
+    from pytest_rtmedload.voice import place_call  # noqa: F401, PLC0415 - that is the point

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.clients.websocket_inbox import Message
+    Message = str | bytes
+    """One whole message of a socket: text or binary."""
 
 BYTES_PER_SAMPLE: Final = 2
 LEAST_RATE: Final = 8_000

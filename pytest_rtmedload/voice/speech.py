@@ -17,7 +17,7 @@ from pytest_rtmedload.voice import messages
 
 if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
-    from pytest_rtmedload.clients.websocket_inbox import Message
+    from pytest_rtmedload.voice.messages import Message
 
 FRAME_BYTES: Final = 640
 """20 ms of 16 kHz, 16-bit, mono."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.results.conversations import Conversed
 from pytest_rtmedload.results.details import ConversationResult, ConversationTurn
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.call import LOOP
-from pytest_rtmedload.voice.moments import moments_of
+from pytest_rtmedload.voice.timeline import moments_of
+from pytest_rtmedload.voice.turn_tracker import LOOP
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.voice.moments import KeptCall, Moments
+    from pytest_rtmedload.voice.timeline import KeptCall, Moments
 
 LONGEST_TEXT: Final = 200
 """Characters of what was said or answered: a call shall take some hundred bytes a turn."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from pytest_rtmedload.clients.http import HttpClient
+from pytest_rtmedload.clients.http.client import HttpClient
 from tests.clients.fake_http import Answer, Connect, FakeServer, Rows, Serve, answer, raw
 
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pytest_rtmedload.clients.http import HttpClient
+from pytest_rtmedload.clients.http.client import HttpClient
 
 
 @dataclass

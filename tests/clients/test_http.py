@@ -12,11 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from pytest_rtmedload.clients import http as http_module
 from pytest_rtmedload.clients.errors import (
     ConnectError,
     DecodingError,
-    HTTPStatusError,
     InvalidURL,
     ReadError,
     RemoteProtocolError,
@@ -24,6 +22,8 @@ from pytest_rtmedload.clients.errors import (
     TransportError,
     UnsupportedProtocol,
 )
+from pytest_rtmedload.clients.http import client as http_module
+from pytest_rtmedload.clients.response import HTTPStatusError
 from tests.clients.fake_http import Connect, Rows, Seen, Serve, answer, raw
 
 pytestmark = pytest.mark.asyncio

@@ -20,13 +20,13 @@ from pyreqwest.exceptions import RequestTimeoutError
 
 from pytest_rtmedload.clients.errors import ConnectError, TransportError
 from pytest_rtmedload.clients.failures import explain
-from pytest_rtmedload.clients.native import plain_client, prepare
+from pytest_rtmedload.clients.http.native import plain_client, prepare
 
 ENDS_IN_A_HURRY = """
 import asyncio
 import sys
 
-from pytest_rtmedload.clients.http import HttpClient
+from pytest_rtmedload.clients.http.client import HttpClient
 
 class Rows:
     def add(self, *sample): pass

@@ -19,7 +19,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from pytest_rtmedload.clients.observe import KINDS, Observer
+from pytest_rtmedload.clients.observe.observer import KINDS, Observer
 from tests.clients.fake_http import Rows, Seen, Serve, answer, raw
 
 pytestmark = pytest.mark.asyncio
@@ -371,6 +371,6 @@ async def test_a_class_of_ones_own_is_observed(observer: Observer, rows: Rows, l
 
 
 async def test_nothing_is_imported_for_it() -> None:
-    code = "import sys, json, pytest_rtmedload.clients.observe; print(json.dumps(sorted(sys.modules)))"
+    code = "import sys, json, pytest_rtmedload.clients.observe.observer; print(json.dumps(sorted(sys.modules)))"
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], capture_output=True, check=True)
     assert {"httpx", "httpx2", "websockets", "picows"}.isdisjoint(json.loads(done.stdout))

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 
-from pytest_rtmedload.clients.observe import Observer
+from pytest_rtmedload.clients.observe.observer import Observer
 from tests.clients.websocket.fake_websocket import (
     TEXT,
     CountingRows,

@@ -19,7 +19,7 @@ from pytest_rtmedload.command.machine import clock_step_ns, cpu_quota, look_at_m
 from pytest_rtmedload.command.main import main
 from pytest_rtmedload.command.reachable import look_at_services
 from pytest_rtmedload.embedded.valkey_server import ServerMissingError
-from pytest_rtmedload.services.endpoints import VARIABLES, Endpoint
+from pytest_rtmedload.spec.endpoints import VARIABLES, Endpoint
 from tests.conftest import LoadRun
 
 

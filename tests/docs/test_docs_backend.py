@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_rtmedload.services.endpoints import DEFAULT_API_VERSION, DEFAULT_LANGUAGE, SERVICES, VARIABLES
+from pytest_rtmedload.spec.endpoints import DEFAULT_API_VERSION, DEFAULT_LANGUAGE, SERVICES, VARIABLES
 from pytest_rtmedload.verdict.clients import CLIENTS
 from tests.docs.pages import ROOT, names, section, tables
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_rtmedload.command.main import _parser
-from pytest_rtmedload.options import OPTIONS
-from pytest_rtmedload.suites import SUITES
+from pytest_rtmedload.plugin.options import OPTIONS
+from pytest_rtmedload.spec.suites import SUITES
 from tests.docs.pages import ROOT, blocks
 
 PAGES = sorted((ROOT / "docs" / "ci").glob("*.md"))

@@ -12,7 +12,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, commands, prose
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?<![\w./<-])((?:pytest_rtmedload|tests|benchmarks|docs|\.ci)(?:/[\w.-]+)+/?)(?:::(\w+))?")
 MAKE = re.compile(r"\bmake (\w+)")
-MACHINE = re.compile(r"/(?:work|tmp|root|home|Users)/|shared/|[a-z]:\\", re.IGNORECASE)
+MACHINE = re.compile(r"/(?:work|tmp|root|home|Users)/|shared/|[a-zA-Z]:\\")
 REGISTRY = re.compile(r"index-url|--index=|/simple/")
 PICTOGRAPH = re.compile("[\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001ffff]")
 

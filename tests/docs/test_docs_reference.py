@@ -8,19 +8,20 @@ import re
 
 import pytest
 
-from pytest_rtmedload import config, explicit
-from pytest_rtmedload.clients.http import HttpClient
-from pytest_rtmedload.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
-from pytest_rtmedload.options import OPTIONS, Option
-from pytest_rtmedload.report import csv_report, json_report, junit, sample_file
+from pytest_rtmedload.clients.http.client import HttpClient
+from pytest_rtmedload.plugin import config, explicit_run
+from pytest_rtmedload.plugin.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
+from pytest_rtmedload.plugin.options import OPTIONS, Option
+from pytest_rtmedload.report import csv_report, json_report, sample_file
+from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
 from pytest_rtmedload.results import details, model
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.suites import DEFAULT_SUITE, GROUPS, SUITES
+from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
+from pytest_rtmedload.spec.shapes import parse_shape
+from pytest_rtmedload.spec.suites import DEFAULT_SUITE, GROUPS, SUITES
+from pytest_rtmedload.users.virtual_user import VirtualUser
 from pytest_rtmedload.verdict import criteria
-from pytest_rtmedload.workload.shapes import parse_shape
-from pytest_rtmedload.workload.spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
-from pytest_rtmedload.workload.user import VirtualUser
 from tests.docs.pages import REFERENCE, bullet, names, section, tables
 
 INTERNAL = {
@@ -114,7 +115,7 @@ def test_what_the_client_takes() -> None:
 
 
 def test_what_an_explicit_run_returns() -> None:
-    source = inspect.getsource(explicit.LoadResult)
+    source = inspect.getsource(explicit_run.LoadResult)
     public = {*re.findall(r"self\.([a-z]\w*)(?::[^=\n]+)? = ", source), *re.findall(r"def ([a-z]\w*)", source)}
     assert attributes(table("The load_run fixture")) == public
 

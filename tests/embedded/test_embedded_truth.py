@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.dialects import Operation
-from pytest_rtmedload.embedded import truth as module
-from pytest_rtmedload.embedded.truth import Truth, read_truth
+from pytest_rtmedload.embedded import ground_truth as module
+from pytest_rtmedload.embedded.ground_truth import Truth, read_truth
 
 if TYPE_CHECKING:
     import pytest

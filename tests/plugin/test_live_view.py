@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.report.live_screen import Screen
+from tests.live.live_screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-import pytest_rtmedload.parallel  # pytester forgets what a run imports, and with it what was patched there
+import pytest_rtmedload.plugin.groups  # pytester forgets what a run imports, and with it what was patched there
 from tests.conftest import LoadRun
 
 ADDOPTS = "-p pytest_asyncio.plugin -p xdist -p rtmedload -p no:cacheprovider --import-mode=importlib"
@@ -343,7 +343,7 @@ def test_workers_that_share_each_test_exclude_it(parallel: LoadRun, how: str, mo
 def test_without_xdist_it_is_one_line(
     load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch, installed: bool, line: str
 ) -> None:
-    monkeypatch.setattr(pytest_rtmedload.parallel, "find_spec", lambda _: object() if installed else None)
+    monkeypatch.setattr(pytest_rtmedload.plugin.groups, "find_spec", lambda _: object() if installed else None)
     load_run_of.file(test_it=ONE_GROUP)
     result = load_run_of(*ONCE, sizes=())
     assert result.ret == pytest.ExitCode.USAGE_ERROR

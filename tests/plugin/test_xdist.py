@@ -258,10 +258,10 @@ def test_a_worker_with_another_version_ends_the_run_with_one_line(with_xdist: Lo
         test_it=FAILS_FIRST,
         conftest="""
         import os
-        import pytest_rtmedload.run
+        import pytest_rtmedload.plugin.run
 
         if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-            pytest_rtmedload.run.own_version = lambda: "0.0.9"
+            pytest_rtmedload.plugin.run.own_version = lambda: "0.0.9"
         """,
     )
     result = with_xdist("-n2", "-m", "load", sizes=(), subprocess=True)
@@ -285,7 +285,7 @@ def test_a_shard_that_never_becomes_ready_is_named_and_ended(with_xdist: LoadRun
         async def test_waits(load, hangs):
             pass
         """,
-        conftest="import pytest_rtmedload.shards.gathering as g; g.START_S = 0.5",
+        conftest="import pytest_rtmedload.shards.start_line as g; g.START_S = 0.5",
     )
     before = {child.pid for child in psutil.Process(os.getpid()).children(recursive=True)}
     result = with_xdist("-n2", "-m", "load", sizes=(), subprocess=True)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report import azure_devops
-from pytest_rtmedload.report.annotations import Annotation
-from pytest_rtmedload.report.azure_devops import issue
-from pytest_rtmedload.report.ci import Announcer, announcers
-from pytest_rtmedload.report.files import Written, write_reports
-from pytest_rtmedload.report.secrets import redact
+from pytest_rtmedload.report.ci import azure_devops
+from pytest_rtmedload.report.ci.annotations import Annotation
+from pytest_rtmedload.report.ci.azure_devops import issue
+from pytest_rtmedload.report.ci.publishers import Announcer, announcers
+from pytest_rtmedload.report.files import write_reports
+from pytest_rtmedload.report.written import ReportFiles
+from pytest_rtmedload.text.redaction import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def test_a_summary_that_cannot_be_written_costs_one_line(
 
 
 def test_a_folder_that_could_not_be_used_leaves_the_issues(tmp_path: Path, failing: RunResult) -> None:
-    lines = pipelines(tmp_path).announce(failing, Written(), str, goals_fail=False)
+    lines = pipelines(tmp_path).announce(failing, ReportFiles(), str, goals_fail=False)
     assert [parsed(line)[0] for line in lines] == ["task.logissue"] * 3
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report import files, json_report, text
+from pytest_rtmedload.report import files, json_report
 from pytest_rtmedload.report.files import SUFFIXES, prepare_directory, write_reports
+from pytest_rtmedload.report.terminal import summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ RUNS = ("first-run", "second-run", "third-run")
 def told_of(directory: Path, stem: str) -> set[str]:
     """The runs that the files of one stem tell of; each must tell of one."""
     texts = [(directory / f"{stem}{suffix}").read_text("utf-8") for suffix in (".json", ".html", "_summary.log")]
-    found = [{name for name in RUNS if name in text} for text in texts]
+    found = [{name for name in RUNS if name in summary} for summary in texts]
     assert all(len(names) == 1 for names in found)
     return set().union(*found)
 
@@ -135,7 +136,7 @@ def test_a_run_that_never_ends_its_turn_is_not_waited_for_longer(
 def test_a_run_whose_json_is_lost_keeps_its_name(
     tmp_path: Path, green: RunResult, failing: RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second: list[files.Written] = []
+    second: list[files.ReportFiles] = []
 
     def another_run_ends(_: RunResult) -> str:
         monkeypatch.undo()
@@ -248,7 +249,7 @@ def test_log_is_the_verbose_summary(tmp_path: Path, failing: RunResult) -> None:
     written = write_reports(failing, tmp_path, STAMP)
     log = written.paths["_summary.log"].read_text("utf-8")
     assert log.startswith("load test: FAIL · suite quick")
-    assert log.startswith(text.summary_text(failing).rstrip())
+    assert log.startswith(summary.summary_text(failing).rstrip())
 
 
 def samples(directory: Path, name: str = NAME) -> Path:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report import ci
-from pytest_rtmedload.report.annotations import Annotation, Places
-from pytest_rtmedload.report.ci import Announcer, announcers
-from pytest_rtmedload.report.files import Written
-from pytest_rtmedload.report.github import MOST_BYTES, GitHubActions, command
+from pytest_rtmedload.report.ci import publishers
+from pytest_rtmedload.report.ci.annotations import Annotation, Places
+from pytest_rtmedload.report.ci.github import MOST_BYTES, GitHubActions, command
+from pytest_rtmedload.report.ci.publishers import Announcer, announcers
+from pytest_rtmedload.report.files import ReportFiles
 from pytest_rtmedload.results.model import Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def actions(folder: Path, **variables: str) -> Announcer:
 
 
 def announced(folder: Path, run: RunResult, **options: bool) -> list[str]:
-    return actions(folder).announce(run, Written(), str, goals_fail=False, **options)
+    return actions(folder).announce(run, ReportFiles(), str, goals_fail=False, **options)
 
 
 def unescaped(text: str) -> str:
@@ -65,7 +65,7 @@ def test_a_summary_is_appended(tmp_path: Path, failing: RunResult) -> None:
 def test_a_summary_never_grows_beyond_what_github_takes(tmp_path: Path, large: RunResult) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("x" * (MOST_BYTES - 3_000))
-    written = Written()
+    written = ReportFiles()
     actions(tmp_path).announce(large, written, str, goals_fail=False)
     assert summary.stat().st_size <= MOST_BYTES
     assert "10 of 20 tests are shown" in summary.read_text()
@@ -78,7 +78,7 @@ def test_a_summary_never_grows_beyond_what_github_takes(tmp_path: Path, large: R
 
 
 def test_a_summary_that_cannot_be_written_costs_one_line(tmp_path: Path, failing: RunResult) -> None:
-    written = Written()
+    written = ReportFiles()
     announcer = actions(tmp_path, GITHUB_STEP_SUMMARY=str(tmp_path / "missing" / "summary.md"))
     assert len(announcer.announce(failing, written, str, goals_fail=False)) == 3
     (problem,) = written.problems
@@ -88,15 +88,15 @@ def test_a_summary_that_cannot_be_written_costs_one_line(tmp_path: Path, failing
 def test_a_summary_without_a_runner_prints_nothing(tmp_path: Path, failing: RunResult) -> None:
     server = GitHubActions.found({"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")})
     assert server is not None
-    assert Announcer(server, tmp_path).announce(failing, Written(), str, goals_fail=False) == []
+    assert Announcer(server, tmp_path).announce(failing, ReportFiles(), str, goals_fail=False) == []
     assert (tmp_path / "summary.md").exists()
 
 
 def test_whatever_goes_wrong_costs_one_line(
     tmp_path: Path, failing: RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = Written()
-    monkeypatch.setattr(ci, "annotate", lambda *_, **__: 1 / 0)
+    written = ReportFiles()
+    monkeypatch.setattr(publishers, "annotate", lambda *_, **__: 1 / 0)
     assert actions(tmp_path).announce(failing, written, str, goals_fail=False) == []
     assert written.problems == ["summary for the CI server: ZeroDivisionError: division by zero"]
 
@@ -114,7 +114,7 @@ def test_failed_and_inconclusive_tests_are_annotated(tmp_path: Path, failing: Ru
 
 
 def test_a_goal_that_fails_the_run_is_an_error(tmp_path: Path, failing: RunResult) -> None:
-    lines = actions(tmp_path).announce(failing, Written(), str, goals_fail=True)
+    lines = actions(tmp_path).announce(failing, ReportFiles(), str, goals_fail=True)
     assert [parsed(line)[0] for line in lines] == ["error", "error", "warning"]
 
 

@@ -7,8 +7,8 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.report.html import page
-from pytest_rtmedload.report.text import summary_text
+from pytest_rtmedload.report.page.html import page
+from pytest_rtmedload.report.terminal.summary import summary_text
 from tests.report.report_builders import timeline
 from tests.report.report_details import capacity_test
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_rtmedload.report.advice import next_steps, of_test
-from pytest_rtmedload.report.since import exceeded
+from pytest_rtmedload.report.breaches import exceeded
 from pytest_rtmedload.results.details import CapacityResult, SlowOperation
 from pytest_rtmedload.results.model import ErrorResult, Kind, RunResult, ShardResult, TestResult, Verdict
 from tests.report.report_builders import (

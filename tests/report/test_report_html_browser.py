@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_rtmedload.report.html import page
+from pytest_rtmedload.report.page.html import page
 from tests.report.report_builders import failing_test, hostile_test, inconclusive_test, invalid_test, make_run
 from tests.report.report_details import capacity_test, flow_test, spike_test
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report.drawings import canvas
-from pytest_rtmedload.report.drawings.axis import latencies, linear, time_marks
-from pytest_rtmedload.report.drawings.canvas import Mark
-from pytest_rtmedload.report.drawings.conversation import waterfalls
-from pytest_rtmedload.report.drawings.distribution import BARS, distribution
-from pytest_rtmedload.report.drawings.seconds import rows
-from pytest_rtmedload.report.drawings.stages import latency_targets, levels
-from pytest_rtmedload.report.drawings.targets import target_drawing
-from pytest_rtmedload.report.drawings.timeline import timeline
+from pytest_rtmedload.report.page.drawings import canvas
+from pytest_rtmedload.report.page.drawings.axis import latencies, linear, time_marks
+from pytest_rtmedload.report.page.drawings.canvas import Mark
+from pytest_rtmedload.report.page.drawings.conversation import waterfalls
+from pytest_rtmedload.report.page.drawings.distribution import BARS, distribution
+from pytest_rtmedload.report.page.drawings.seconds import rows
+from pytest_rtmedload.report.page.drawings.stages import latency_targets, levels
+from pytest_rtmedload.report.page.drawings.targets import target_drawing
+from pytest_rtmedload.report.page.drawings.timeline import timeline
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import Kind, MetricResult, TimelineMetric, TimelinePoint, Verdict
 from tests.report.report_builders import NOTHING, metric

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report import junit
+from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.results.model import Verdict
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[ET.Element, str]:
             spec = importlib.util.spec_from_file_location("runs", {str(BUILDERS)!r})
             runs = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(runs)
-            from pytest_rtmedload.report import junit
-            from pytest_rtmedload.report.terminal import write_summary
+            from pytest_rtmedload.report.ci import junit
+            from pytest_rtmedload.report.terminal.writer import write_summary
 
             LOGGED = False
             TEST = runs.failing_test()

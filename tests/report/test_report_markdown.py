@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtmedload.report import formats
 from pytest_rtmedload.report.advice import next_steps
-from pytest_rtmedload.report.markdown import escaped, markdown
-from pytest_rtmedload.report.secrets import redact
+from pytest_rtmedload.report.ci.markdown import escaped, markdown
 from pytest_rtmedload.results.model import RunResult, Verdict
+from pytest_rtmedload.text import formats
+from pytest_rtmedload.text.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

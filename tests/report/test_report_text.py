@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_rtmedload.report.files import Written
-from pytest_rtmedload.report.layout import WIDTH
-from pytest_rtmedload.report.terminal import write_summary
-from pytest_rtmedload.report.text import summary_lines, summary_text
+from pytest_rtmedload.report.files import ReportFiles
+from pytest_rtmedload.report.terminal.summary import summary_lines, summary_text
+from pytest_rtmedload.report.terminal.writer import write_summary
 from pytest_rtmedload.results.details import CapacityResult, DriftResult, SlowOperation
 from pytest_rtmedload.results.model import ErrorResult, StageResult, Verdict
+from pytest_rtmedload.text.spans import WIDTH
 from tests.report.report_builders import inconclusive_test, make_run
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class Terminal:
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
 def test_terminal_shows_the_same_text(any_run: RunResult, verbosity: int, tmp_path: Path) -> None:
     terminal: Any = Terminal(here=tmp_path)
-    write_summary(terminal, any_run, Written(paths={".html": tmp_path / "results" / "a.html"}), verbosity)
+    write_summary(terminal, any_run, ReportFiles(paths={".html": tmp_path / "results" / "a.html"}), verbosity)
     assert terminal.title == "load test"
     assert terminal.text.splitlines()[:-2] == plain(any_run, verbosity, told=True)
     assert terminal.text.splitlines()[-1] == "written: results/a.html"
@@ -317,10 +317,10 @@ def test_terminal_shows_the_same_text(any_run: RunResult, verbosity: int, tmp_pa
 def test_reports_that_lie_elsewhere_have_their_whole_path(green: RunResult, tmp_path: Path) -> None:
     terminal: Any = Terminal(here=tmp_path / "project")
     paths = {suffix: tmp_path / f"a{suffix}" for suffix in (".html", ".json", "_summary.log")}
-    write_summary(terminal, green, Written(paths=paths))
+    write_summary(terminal, green, ReportFiles(paths=paths))
     assert terminal.text.splitlines()[-3:] == [f"written: {path}" for path in paths.values()]
     quiet: Any = Terminal(here=tmp_path / "project")
-    write_summary(quiet, green, Written(paths=paths), -1)
+    write_summary(quiet, green, ReportFiles(paths=paths), -1)
     assert quiet.text.count("written: ") == 1
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_rtmedload.agents import Agent, AgentUnavailable
+from pytest_rtmedload.agent_provider import Agent, AgentUnavailable
 from pytest_rtmedload.results.model import TestResult
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Cell, Phase, Recording, SeriesKey
 from pytest_rtmedload.shards.coordinator import Coordinator
-from pytest_rtmedload.shards.journal import Journal
-from pytest_rtmedload.workload.spec import LoadSpec
+from pytest_rtmedload.shards.event_sink import Journal
+from pytest_rtmedload.spec.load_spec import LoadSpec
 
 SPEC = LoadSpec("test_it.py::test_load", "api", users=4, duration=2.0, evidence=Evidence.PROVISIONAL)
 

@@ -12,9 +12,9 @@ from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.samples import SampleRows
-from pytest_rtmedload.shards.gathering import REPLACEMENT_S, START_S
-from pytest_rtmedload.shards.journal import Journal
-from pytest_rtmedload.workload.shapes import Shape
+from pytest_rtmedload.shards.event_sink import Journal
+from pytest_rtmedload.shards.start_line import REPLACEMENT_S, START_S
+from pytest_rtmedload.spec.shapes import Shape
 from tests.shards.shard_fakes import SPEC, Agents, Stage
 
 

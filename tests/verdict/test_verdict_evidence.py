@@ -9,13 +9,7 @@ from scipy import stats
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import PERCENTILES
-from pytest_rtmedload.verdict.evidence import (
-    ShareRule,
-    effective_size,
-    fewest_to_pass,
-    lower_bound,
-    upper_bound,
-)
+from pytest_rtmedload.verdict.evidence import ShareRule, effective_size, fewest_to_pass, lower_bound, upper_bound
 
 FLOORS = {"p50": 5, "p90": 29, "p95": 59, "p99": 299, "p999": 2995}
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from pytest_rtmedload.voice.calls import BrowserCall, PhoneCall
+from pytest_rtmedload.voice.call_kinds import BrowserCall, PhoneCall
 from tests.voice.talkers import Talker, left_over
 
 
@@ -32,7 +32,9 @@ async def calling(
     talker: Talker, quiet: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[..., BrowserCall | PhoneCall]]:
     """Makes calls that are hung up after the test, and leave nothing behind."""
-    monkeypatch.setattr("pytest_rtmedload.voice.call.QUIET_NS", 60_000_000)  # an answer is over sooner: a faster test
+    monkeypatch.setattr(
+        "pytest_rtmedload.voice.turn_tracker.QUIET_NS", 60_000_000
+    )  # an answer is over sooner: a faster test
     made: list[BrowserCall | PhoneCall] = []
     before = asyncio.all_tasks()
 

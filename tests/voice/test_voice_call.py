@@ -1,244 +1,324 @@
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Awaitable
+from typing import Any
+
 import pytest
 
-from pytest_rtmedload.audio import Clip
-from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE
-from pytest_rtmedload.voice.messages import Said, Understood
-from pytest_rtmedload.voice.turns import Kind
-from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return Scene().connect()
-
-
-@pytest.fixture
-def greeted() -> Scene:
-    """The agent has said hello, and is silent."""
-    scene = Scene().connect().to(1_200).hear(voice(500)).to(4_000)
-    assert scene.samples(GREETING) == [about(200)]
-    return scene
-
-
-# --- which audio is the answer
-
-
-def test_the_greeting_is_no_answer(greeted: Scene) -> None:
-    assert greeted.samples(LOOP) == []
-    assert greeted.call.asked.kind is Kind.GREETING
-    assert greeted.call.asked.over
-
-
-def test_an_answer_counts_from_the_last_voiced_sample_sent(greeted: Scene) -> None:
-    greeted.say(1_000, lead=150).to(5_500).hear(voice(300)).to(9_000)
-    assert greeted.samples(LOOP) == [about(350)]
-    assert greeted.samples(FIRST_BYTE) == [(350, Outcome.OK)]
-    assert greeted.samples(RESPONSE) == greeted.samples(BARGE_IN) == []
-
-
-def test_silence_that_comes_first_is_not_the_answer_but_its_first_byte(greeted: Scene) -> None:
-    greeted.say(1_000).to(5_300).hear(silent(400)).hear(voice(300)).to(9_000)
-    assert greeted.samples(LOOP) == [about(700)]
-    assert greeted.samples(FIRST_BYTE) == [(300, Outcome.OK)]
-
-
-def test_silence_long_before_the_answer_does_not_end_it(greeted: Scene) -> None:
-    """A packet of silence, then a second of thought: the answer is what is heard in the end."""
-    greeted.say(1_000).to(5_100).hear(silent(40)).to(6_500).hear(voice(300)).to(9_000)
-    assert greeted.samples(LOOP) == [about(1_500)]
-    assert greeted.call.asked.kind is Kind.ANSWER
-
-
-def test_noise_while_the_caller_speaks_is_no_first_byte(greeted: Scene) -> None:
-    greeted.begin().hear(silent(1_400)).to(5_000).call.speech_ended(5_000 * MS)
-    greeted.hear(voice(400)).to(9_000)
-    assert greeted.samples(LOOP) == [about(400)]
-    assert greeted.samples(FIRST_BYTE) == []
-
-
-def test_what_the_agent_says_unasked_is_nobodys_answer(greeted: Scene) -> None:
-    greeted.say(1_000).to(5_300).hear(voice(300)).to(9_000).hear(voice(400)).to(12_000)
-    assert len(greeted.samples(LOOP)) == 1
-    assert greeted.call.turn.kind is Kind.UNASKED
-    assert greeted.call.asked.kind is Kind.ANSWER
-    assert len(greeted.call.asked.pieces) == 1
-    greeted.say(1_000).to(13_200).hear(voice(300)).to(16_000)
-    assert greeted.samples(LOOP)[1:] == [about(200)]
-
-
-def test_to_speak_before_the_caller_has_finished_is_a_failure(greeted: Scene) -> None:
-    greeted.begin(lead=100).to(4_600).hear(voice(200)).to(8_000).call.speech_ended(8_000 * MS)
-    greeted.to(8_100).hear(voice(200)).to(12_000)
-    assert greeted.samples(LOOP) == [(0, Outcome.FAILED)]
-    assert greeted.reasons() == ["the agent spoke before the caller had finished"]
-    assert greeted.call.asked.problem == greeted.reasons()[0]
-    assert greeted.call.asked.speech_end_ns == 8_000 * MS
-
-
-def test_an_answer_that_never_comes_is_censored_once(greeted: Scene) -> None:
-    greeted.say(1_000).to(9_000).call.give_up(9_000 * MS, Outcome.CENSORED, "no answer")
-    greeted.call.give_up(9_500 * MS, Outcome.CENSORED, "no answer")
-    greeted.to(10_000).hear(voice(300)).to(14_000)
-    assert greeted.samples(LOOP) == [(4_000, Outcome.CENSORED)]
-    assert greeted.call.asked.answered
-
-
-def test_a_greeting_after_it_was_given_up_is_no_second_sample(scene: Scene) -> None:
-    scene.to(3_000).call.give_up(3_000 * MS, Outcome.CENSORED, "no greeting")
-    scene.to(3_500).hear(voice(300)).to(6_000)
-    assert scene.samples(GREETING) == [(2_000, Outcome.CENSORED)]
-    scene.say(1_000).to(7_300).hear(voice(300)).to(9_000)
-    assert scene.samples(LOOP) == [about(300)]
-
-
-def test_a_burst_is_heard_in_real_time(greeted: Scene) -> None:
-    greeted.say(1_000).to(5_300).hear(voice(800)).to(5_310)
-    assert greeted.call.speaking(5_310 * MS)
-    assert not greeted.to(6_350).call.speaking(6_350 * MS)
-    assert not greeted.to(6_599).call.asked.over
-    assert greeted.to(6_600).call.asked.over
-
-
-def test_an_answer_goes_on_after_a_pause_that_the_agent_announced(greeted: Scene) -> None:
-    greeted.say(1_000).to(5_300).hear(voice(300, more=True)).to(8_000).hear(voice(300)).to(12_000)
-    assert len(greeted.call.asked.pieces) == 2
-    assert greeted.value("voice.stall") == [2_400]
-
-
-# --- what the agent tells
-
-
-@pytest.mark.parametrize(
-    ("endpointing_ms", "response"),
-    [(200, [about(300)]), (0, [about(500)]), (5_000, []), (-1, []), (1e300, []), (float("inf"), []), (None, [])],
+from pytest_rtmedload.audio import ClipError
+from pytest_rtmedload.voice.call_kinds import BrowserCall, PhoneCall
+from pytest_rtmedload.voice.errors import NoAnswer
+from tests.clients.websocket.fake_websocket import TEXT, Peer, frame, goodbye, serving
+from tests.voice.talkers import (
+    LEAD_MS,
+    SHORT,
+    VOICE,
+    VOICED_MS,
+    Calling,
+    Talker,
+    answering,
+    hears_out,
+    listening,
+    message,
+    says,
+    sound,
 )
-def test_the_response_is_the_loop_less_a_possible_endpointing_time(
-    greeted: Scene, endpointing_ms: float | None, response: list[object]
+
+pytestmark = pytest.mark.asyncio
+
+
+# --- calls that go well
+
+
+async def test_a_conversation(talker: Talker, calling: Calling) -> None:
+    async def script(peer: Peer) -> None:
+        peer.send(says(200))
+        await hears_out(peer)
+        peer.send(message(sender="User", message="Hello.", endpointing_ms=5))
+        peer.send(says(300) + message(type="assistant", content="How are you?"))
+        await listening(peer)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        greeting = await call.greeted(2.0)
+        await call.say(SHORT)
+        answer = await call.heard()
+        await call.hang_up()
+    assert greeting.duration == 0.2
+    assert (answer.text, answer.understood, answer.audio) == ("How are you?", "Hello.", VOICE[: 32 * 300])
+    assert (answer.cut, answer.problem, answer.rate) == (False, None, 16_000)
+    assert set(answer.samples) == {"voice.loop", "voice.ttfb", "voice.response"}
+    assert answer.samples["voice.loop"] - answer.samples["voice.response"] == pytest.approx(5)
+    assert talker.outcomes == [
+        ("ws.handshake", "ok"),
+        ("voice.greeting", "ok"),
+        ("voice.loop", "ok"),
+        ("voice.ttfb", "ok"),
+        ("voice.response", "ok"),
+    ]
+    assert talker.values["stt.wer"] == 0
+    assert (talker.errors, talker.counts) == ([], [])
+
+
+async def test_a_phone_call_speaks_acs(talker: Talker, calling: Calling) -> None:
+    first: list[dict[str, Any]] = []
+
+    async def script(peer: Peer) -> None:
+        first.append(json.loads((await peer.read())[1]))
+        first.append(json.loads((await peer.read())[1]))
+        await hears_out(peer)
+        data = base64.b64encode(VOICE[: 32 * 200]).decode()
+        peer.send(message(type="audio_data", data=data))  # a duplicate for browsers, which no phone plays
+        peer.send(message(kind="AudioData", AudioData={"data": data}, StopAudio=None))
+        while (dtmf := json.loads((await peer.read())[1]))["kind"] == "AudioData":
+            pass
+        first.append(dtmf)
+        await listening(peer)
+
+    async with serving(script) as agent:
+        call = calling(agent.port, PhoneCall)
+        await call.connect()
+        await call.say(SHORT)
+        answer = await call.heard()
+        await call.send_dtmf("#")
+        with pytest.raises(ValueError, match="'x' cannot be pressed"):
+            await call.send_dtmf("x")
+        await call.hang_up()
+        assert agent.peers[0].headers["x-ms-call-connection-id"] == call.call_id
+    assert answer.duration == 0.2
+    assert [one["kind"] for one in first] == ["AudioMetadata", "AudioData", "DtmfData"]
+    assert base64.b64decode(first[1]["audioData"]["data"]) == bytes(640)
+    assert first[1]["audioData"]["silent"] is False
+    assert first[2]["dtmfData"] == {"data": "#"}
+
+
+async def test_the_caller_sends_all_of_his_speech_and_goes_on_with_silence(calling: Calling) -> None:
+    heard: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while (pcm := await sound(peer)) is not None:
+            heard.append(pcm)
+        peer.send(goodbye(1000))
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        with pytest.raises(NoAnswer):
+            await call.heard(0.15)
+        await call.hang_up()
+    assert {len(pcm) for pcm in heard} == {640}
+    loud = [index for index, pcm in enumerate(heard) if any(pcm)]
+    assert b"".join(heard[loud[0] : loud[-1] + 1]) == SHORT.pcm[32 * LEAD_MS :]
+    assert len(heard) - loud[-1] >= 5
+
+
+async def test_speech_is_timed_by_its_samples(calling: Calling) -> None:
+    """A frame sent at s carries the sound of [s - 20 ms, s]: the utterance ends when its last frame is sent."""
+    sent: list[int] = []
+    async with serving(listening) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        due = call.frame_due
+
+        def noted(now: int, stamp: bytes) -> None:
+            if call._speaking is not None:
+                sent.append(now)
+            due(now, stamp)
+
+        call.frame_due = noted
+        await call.say(SHORT)
+    turn = call._call.asked
+    assert len(sent) == (LEAD_MS + VOICED_MS) // 20
+    assert turn.speech_begin_ns == sent[1] - 20_000_000
+    assert turn.speech_end_ns == sent[-1]
+
+
+async def test_an_interruption(talker: Talker, calling: Calling) -> None:
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        peer.send(says(3_000))
+        while not any(await sound(peer) or b"x"):
+            pass
+        peer.send(message(type="control", action="audio_stop"))
+        await hears_out(peer)
+        await asyncio.sleep(0.05)
+        peer.send(says(100))
+        await listening(peer)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await call.interrupt(SHORT, after=0.1)
+        answer = await call.heard()
+        await call.hang_up()
+    assert talker.checks == [("an answer long enough to interrupt after 0.1 s", True)]
+    first, second = talker.of_voice()[:2], talker.of_voice()[3:]
+    assert first == second == [("voice.loop", "ok"), ("voice.ttfb", "ok")]
+    assert talker.of_voice()[2] == ("voice.barge_in", "ok")
+    assert answer.samples.keys() == {"voice.barge_in", "voice.loop", "voice.ttfb"}
+    assert answer.duration == 0.1
+
+
+async def test_an_answer_too_short_to_interrupt_fails_the_check(talker: Talker, calling: Calling) -> None:
+    async with serving(answering(says(150))) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await call.interrupt(SHORT, after=2.0)
+    assert [held for _, held in talker.checks] == [False]
+    assert talker.messages == ["voice.barge_in: the answer was over before it could be interrupted"]
+
+
+async def test_two_calls_side_by_side(talker: Talker, calling: Calling) -> None:
+    async with serving(answering(says(100))) as agent:
+
+        async def talk() -> object:
+            call = calling(agent.port)
+            await call.connect()
+            await call.say(SHORT)
+            answer = await call.heard()
+            await call.hang_up()
+            return answer.duration
+
+        assert list(await asyncio.gather(talk(), talk())) == [0.1, 0.1]
+    assert sorted(talker.of_voice()) == [("voice.loop", "ok")] * 2 + [("voice.ttfb", "ok")] * 2
+    assert talker.errors == []
+
+
+async def test_an_answer_can_be_asked_for_after_something_else_was_said(calling: Calling) -> None:
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        peer.send(says(100) + message(type="assistant", content="The answer."))
+        await asyncio.sleep(0.4)
+        peer.send(says(200))
+        await listening(peer)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await asyncio.sleep(0.6)
+        answer = await call.heard()
+    assert (answer.duration, answer.text) == (0.1, "The answer.")
+
+
+# --- callers who do otherwise
+
+
+async def cancelled(doing: Awaitable[object], after: float) -> None:
+    task = asyncio.ensure_future(doing)
+    await asyncio.sleep(after)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+@pytest.mark.parametrize("doing", ["greeted", "say", "heard", "sounding"])
+async def test_cut_off_while_waiting(talker: Talker, calling: Calling, doing: str) -> None:
+    """`say` is no measurement: what is cut off there is the iteration."""
+    async with serving(answering(says(3_000)) if doing == "sounding" else listening) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        if doing == "greeted":
+            await cancelled(call.greeted(3.0), 0.05)
+        elif doing == "say":
+            await cancelled(call.say(SHORT), 0.05)
+        else:
+            await call.say(SHORT)
+            await cancelled(call.heard(), 0.3 if doing == "sounding" else 0.05)
+        await call.hang_up()
+    expected = {"greeted": [("voice.greeting", "censored")], "say": [], "heard": [("voice.loop", "censored")]}
+    assert talker.of_voice() == expected.get(doing, [("voice.loop", "ok"), ("voice.ttfb", "ok")])
+
+
+async def test_to_hang_up_twice_and_while_somebody_waits(talker: Talker, calling: Calling) -> None:
+    async with serving(listening) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        waiting = asyncio.ensure_future(call.heard())
+        await asyncio.sleep(0)
+        await asyncio.gather(call.hang_up(), call.hang_up())
+        await call.hang_up()
+        with pytest.raises(RuntimeError, match="has hung up"):
+            await asyncio.wait_for(waiting, 1)
+        with pytest.raises(RuntimeError, match="has hung up"):
+            await call.say(SHORT)
+    assert talker.of_voice() == [("voice.loop", "censored")]
+    assert talker.counts == []
+
+
+async def test_what_comes_after_hanging_up_is_ignored(talker: Talker, calling: Calling) -> None:
+    """A timer that is set now would outlive the call: `calling` looks for it."""
+
+    async def script(peer: Peer) -> None:
+        while await sound(peer) is not None:
+            pass
+        peer.send(says(500) + frame(TEXT, "{"))
+        await asyncio.sleep(0.1)
+        peer.send(goodbye(1000))
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.hang_up()
+    assert talker.outcomes == [("ws.handshake", "ok")]
+    assert (talker.errors, talker.values) == ([], {})
+
+
+async def test_two_who_wait_at_once_are_both_told(calling: Calling) -> None:
+    async with serving(answering(says(100))) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        answers = await asyncio.wait_for(asyncio.gather(call.heard(), call.heard()), 2)
+    assert [answer.duration for answer in answers] == [0.1, 0.1]
+
+
+async def test_to_speak_while_speaking(talker: Talker, calling: Calling) -> None:
+    async with serving(listening) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        first = asyncio.ensure_future(call.say(SHORT))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="speaking already"):
+            await call.say(SHORT)
+        await first
+    assert talker.of_voice() == []
+
+
+@pytest.mark.parametrize("method", ["say", "interrupt"])
+async def test_an_unknown_utterance_is_told_before_anything_is_sent(
+    talker: Talker, calling: Calling, method: str
 ) -> None:
-    greeted.say(1_000).call.understood(Understood("my chess hurts", endpointing_ms))
-    greeted.call.said(Said("How", whole=False))
-    greeted.call.said(Said("long?", whole=False))
-    greeted.to(5_500).hear(voice(300)).to(9_000)
-    assert greeted.samples(RESPONSE) == response
-    assert greeted.value("stt.wer") == [pytest.approx(1 / 3)]
-    assert greeted.call.asked.text == "How long?"
-    greeted.call.said(Said("For how long?", whole=True))
-    assert greeted.call.asked.text == "For how long?"
+    heard: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while (pcm := await sound(peer)) is not None:
+            heard.append(pcm)
+        peer.send(goodbye(1000))
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        with pytest.raises(ClipError, match="no clip is called 'chest_pian_1': did you mean chest_pain_1"):
+            await getattr(call, method)("chest_pian_1")
+        await call.hang_up()
+    assert not any(map(any, heard))
+    assert talker.of_voice() == talker.errors == []
 
 
-@pytest.mark.parametrize("text", ["...", "", None])
-def test_a_line_without_words_has_no_word_error_rate(greeted: Scene, text: str | None) -> None:
-    greeted.call.utter(Clip("own", text, LINE.pcm, LINE.voiced), 4_000 * MS)
-    greeted.call.speech_began(4_100 * MS)
-    greeted.call.speech_ended(5_000 * MS)
-    greeted.call.understood(Understood("hm", None))
-    greeted.to(5_500).hear(voice(300)).to(9_000)
-    assert greeted.value("stt.wer") == []
-    assert greeted.samples(LOOP) == [about(500)]
-
-
-# --- barge-in
-
-
-def answering(greeted: Scene, milliseconds: int) -> Scene:
-    """The agent answers from 5,300 ms on, all at once."""
-    return greeted.say(1_000).to(5_300).hear(voice(milliseconds))
-
-
-def test_a_stop_message_ends_the_old_answer_at_once(greeted: Scene) -> None:
-    scene = answering(greeted, 5_000).to(6_000)
-    scene.begin(lead=150).to(6_500).stop().to(7_000).call.speech_ended(7_000 * MS)
-    scene.to(7_400).hear(voice(300)).to(10_000)
-    assert scene.samples(BARGE_IN) == [(350, Outcome.OK)]
-    assert scene.samples(LOOP)[1:] == [about(400)]
-
-
-def test_a_stop_message_after_the_end_does_not_lengthen_it(greeted: Scene) -> None:
-    scene = answering(greeted, 1_000).to(6_000)
-    scene.begin(lead=100).to(6_400).stop().to(9_000)
-    assert scene.samples(BARGE_IN) == [(200, Outcome.OK)]
-
-
-def test_without_a_stop_message_the_queued_audio_counts_to_its_end(greeted: Scene) -> None:
-    scene = answering(greeted, 3_000).to(6_000).say(1_000).to(7_500).hear(voice(300)).to(12_000)
-    assert scene.samples(BARGE_IN) == [(2_300, Outcome.OK)]
-    assert scene.samples(LOOP)[1:] == [about(1_300)]
-
-
-def test_a_stop_message_after_the_new_answer_was_queued_still_ends_the_old_one(greeted: Scene) -> None:
-    scene = answering(greeted, 3_000).to(6_000).say(1_000).to(7_500).hear(voice(300))
-    scene.to(7_600).stop().to(8_000).hear(voice(300)).to(12_000)
-    assert scene.samples(BARGE_IN) == [(1_600, Outcome.OK)]
-    assert scene.samples(LOOP)[1:] == [about(1_000)]
-
-
-def test_frames_that_just_stop(greeted: Scene) -> None:
-    """An agent that sends in real time, and does so for another 400 ms."""
-    scene = greeted.say(1_000).to(5_300).hear_live(700)
-    scene.begin().hear_live(400).to(7_000).call.speech_ended(7_000 * MS)
-    scene.to(7_600).hear(voice(300)).to(10_000)
-    assert scene.samples(BARGE_IN) == [(400, Outcome.OK)]
-    assert scene.samples(LOOP)[1:] == [about(600)]
-
-
-@pytest.mark.parametrize("late", [1, 15, 60])
-def test_a_frame_that_is_late_just_when_the_caller_begins_is_still_the_old_answer(greeted: Scene, late: int) -> None:
-    scene = greeted.say(1_000).to(5_300).hear_live(700).to(6_000 + late // 2)
-    scene.utter().to(6_000 + late).hear_live(200).to(6_200 + late + late // 2)
-    scene.call.speech_began(scene.at * MS)
-    scene.to(6_200 + 2 * late).hear_live(200).to(8_000).call.speech_ended(8_000 * MS)
-    scene.to(8_300).hear(voice(300)).to(10_000)
-    assert scene.samples(LOOP)[1:] == [about(300)]
-    assert [outcome for _, outcome in scene.samples(BARGE_IN)] == [Outcome.OK]
-
-
-def test_a_sentence_that_comes_while_the_caller_speaks_is_more_of_the_old_answer(greeted: Scene) -> None:
-    """Agents that synthesize sentence by sentence pause between bursts for longer than 250 ms."""
-    scene = answering(greeted, 2_000).to(5_800)
-    scene.begin(lead=100).to(6_100).hear(voice(2_000)).to(7_500).call.speech_ended(7_500 * MS)
-    scene.to(9_800).hear(voice(300)).to(12_000)
-    assert scene.samples(BARGE_IN) == [(9_300 - 5_900, Outcome.OK)]
-    assert scene.samples(LOOP)[1:] == [about(2_300)]
-
-
-def test_an_agent_that_never_stops_is_censored(greeted: Scene) -> None:
-    scene = answering(greeted, 600).to(5_800)
-    scene.begin().hear_live(8_000)
-    assert scene.samples(BARGE_IN) == [(LIMIT, Outcome.CENSORED)]
-    assert scene.to(20_000).samples(BARGE_IN) == [(LIMIT, Outcome.CENSORED)]
-
-
-def test_what_was_over_before_the_first_voiced_sample_was_not_interrupted(greeted: Scene) -> None:
-    scene = answering(greeted, 500).to(5_700)
-    scene.say(1_000, lead=150).to(7_300).hear(voice(300)).to(9_000)
-    assert scene.samples(BARGE_IN) == []
-    assert scene.samples(LOOP)[1:] == [about(450)]
-
-
-def test_silence_is_not_interrupted(greeted: Scene) -> None:
-    scene = greeted.hear(silent(500)).to(4_200).say(1_000).to(5_500).hear(voice(300)).to(9_000)
-    assert scene.samples(BARGE_IN) == []
-    assert scene.samples(LOOP) == [about(300)]
-
-
-def test_to_interrupt_once_more_leaves_no_sample_out(greeted: Scene) -> None:
-    scene = answering(greeted, 6_000).to(6_000).say(1_000).to(7_200).say(1_000).to(8_500).stop().to(12_000)
-    assert scene.samples(BARGE_IN) == [(1_200, Outcome.CENSORED), (1_300, Outcome.OK)]
-
-
-@pytest.mark.parametrize(("hang_up", "sample"), [(7_000, (1_000, Outcome.CENSORED)), (8_400, (2_300, Outcome.OK))])
-def test_to_hang_up_leaves_no_sample_out(greeted: Scene, hang_up: int, sample: object) -> None:
-    scene = answering(greeted, 3_000).to(6_000).say(900).to(hang_up)
-    scene.call.hang_up(scene.at * MS)
-    assert scene.samples(BARGE_IN) == [sample]
-
-
-def test_a_stop_message_without_an_interruption_takes_back_what_has_not_sounded(greeted: Scene) -> None:
-    """Half a second of silence was queued before the speech: the answer is what comes in its place."""
-    greeted.say(1_000).to(5_300).hear(silent(500)).hear(voice(300)).to(5_400).stop().to(5_900).hear(voice(300)).to(
-        9_000
-    )
-    assert greeted.samples(LOOP) == [about(900)]
+async def test_nothing_works_before_the_call_is_connected(calling: Calling) -> None:
+    call: BrowserCall = calling(1)
+    for doing in (call.say(SHORT), call.heard(0.1), call.greeted(0.1), call.interrupt(SHORT)):
+        with pytest.raises(RuntimeError, match="not connected: await connect"):
+            await doing
+    await call.hang_up()

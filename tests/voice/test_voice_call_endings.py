@@ -1,176 +1,303 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.call import BARGE_IN, FIRST_BYTE, GREETING, LOOP, MOST_TURNS, RESPONSE, Call, Sample
-from pytest_rtmedload.voice.messages import Understood
-from pytest_rtmedload.voice.turns import Kind
-from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
+from pytest_rtmedload.clients.errors import TransportError
+from pytest_rtmedload.voice import voice_call
+from pytest_rtmedload.voice.errors import CallEnded, NoAnswer
+from tests.clients.websocket.fake_websocket import BINARY, CONTINUATION, TEXT, Peer, frame, goodbye, serving
+from tests.voice.talkers import SHORT, Calling, Talker, answering, hears_out, listening, message, says, sound
+
+pytestmark = pytest.mark.asyncio
+
+LOST = (None, 1000, 1011, 4321, "reset")
+"""How a connection can end: close codes, no code, no goodbye."""
+NORMAL = (None, 1000)
+FAILED_LOOP = ("voice.loop", "failed")
 
 
-@pytest.fixture
-def scene() -> Scene:
-    return Scene().connect()
+def ends(peer: Peer, how: object) -> None:
+    if how == "reset":
+        peer.reset()
+    else:
+        peer.send(goodbye(how, "no s3cret") if isinstance(how, int) else goodbye(None))
 
 
-# --- the end of the connection
+# --- connections that end
 
-STATES: dict[str, Callable[[Scene], object]] = {
-    "waiting for the greeting": lambda scene: scene.to(1_100),
-    "greeting": lambda scene: scene.to(1_200).hear(voice(500)).to(1_400),
-    "greeted": lambda scene: scene.to(1_200).hear(voice(500)).to(4_000),
-    "uttering": lambda scene: scene.to(4_000).utter(),
-    "speaking": lambda scene: scene.to(4_000).begin(lead=100).to(4_500),
-    "waiting for the answer": lambda scene: scene.to(4_000).say(1_000).to(5_200),
-    "answer queued": lambda scene: scene.say(1_000).hear(silent(500)).hear(voice(400)).to(scene.at + 100),
-    "answering": lambda scene: scene.say(1_000).hear(voice(500)).to(scene.at + 100),
-    "answered": lambda scene: scene.say(1_000).hear(voice(500)).to(scene.at + 3_000),
-    "given up": lambda scene: scene.say(1_000).call.give_up(scene.at * MS, Outcome.CENSORED, "no answer"),
-    "interrupting": lambda scene: scene.say(500).hear(voice(4_000)).to(4_000).begin(lead=10).to(4_100),
+
+async def left_with(call: Any, doing: Awaitable[object]) -> None:
+    with pytest.raises(CallEnded) as raised:
+        await asyncio.wait_for(doing, 4)
+    assert raised.value.counted
+    assert "s3cret" not in str(raised.value)
+    with pytest.raises(CallEnded):
+        await call.say(SHORT)
+    with pytest.raises(CallEnded):
+        call.write("hello?")
+    await call.hang_up()
+
+
+@pytest.mark.parametrize("how", LOST)
+async def test_it_ends_before_the_greeting(talker: Talker, calling: Calling, how: object) -> None:
+    async def script(peer: Peer) -> None:
+        await sound(peer)
+        ends(peer, how)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await left_with(call, call.greeted(3.0))
+    assert talker.of_voice() == [("voice.greeting", "failed")]
+    assert len(talker.errors) == 1
+    assert talker.counts == ["ws.dropped"]
+
+
+@pytest.mark.parametrize("how", [None, 1000, 1011])
+async def test_it_ends_with_the_101(talker: Talker, calling: Calling, how: object) -> None:
+    async def script(peer: Peer) -> None:
+        peer.send(peer.accept() + (goodbye(how) if isinstance(how, int) else goodbye(None)))
+        await peer.until_gone()
+
+    async with serving(script, handshake=False) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await left_with(call, call.greeted(3.0))
+    assert talker.of_voice() == [("voice.greeting", "failed")]
+    assert len(talker.errors) == 1
+
+
+@pytest.mark.parametrize("how", LOST)
+async def test_it_ends_while_the_caller_speaks(talker: Talker, calling: Calling, how: object) -> None:
+    async def script(peer: Peer) -> None:
+        while not any(await sound(peer) or b"x"):
+            pass
+        ends(peer, how)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await left_with(call, call.say(SHORT))
+    assert talker.of_voice() == [FAILED_LOOP]
+    assert len(talker.errors) == 1
+    assert talker.counts == ["ws.dropped"]
+
+
+@pytest.mark.parametrize("how", LOST)
+async def test_it_ends_while_the_answer_is_awaited(talker: Talker, calling: Calling, how: object) -> None:
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        ends(peer, how)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await left_with(call, call.heard())
+    assert talker.of_voice() == [FAILED_LOOP]
+    assert len(talker.errors) == 1
+    assert talker.counts == ["ws.dropped"]
+
+
+@pytest.mark.parametrize("how", LOST)
+async def test_it_ends_while_the_answer_sounds(talker: Talker, calling: Calling, how: object) -> None:
+    """A regular goodbye after a whole answer is how some agents end a call; everything else is a failure."""
+
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        peer.send(says(800))
+        await asyncio.sleep(0.05)
+        ends(peer, how)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        answer = await call.heard()
+        failed = [] if how in NORMAL else [FAILED_LOOP]
+        assert talker.of_voice() == [("voice.loop", "ok"), ("voice.ttfb", "ok"), *failed]
+        assert answer.cut == bool(failed)
+        await left_with(call, call.say(SHORT))
+    assert len([outcome for outcome in talker.of_voice() if outcome == FAILED_LOOP]) == 1
+    assert len(talker.errors) == 1
+    assert answer.duration == 0.8
+
+
+async def test_a_goodbye_when_more_was_promised_is_a_failure(talker: Talker, calling: Calling) -> None:
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        peer.send(says(100, is_final=False) + goodbye(1000))
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await left_with(call, call.heard())
+    assert talker.of_voice() == [FAILED_LOOP]
+
+
+@pytest.mark.parametrize("how", [1000, 1011, "reset"])
+async def test_it_ends_while_nobody_waits(talker: Talker, calling: Calling, how: object) -> None:
+    """A regular goodbye is a failure only for who goes on talking."""
+    over = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await hears_out(peer)
+        peer.send(says(150))
+        await over.wait()
+        ends(peer, how)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await call.heard()
+        over.set()
+        await asyncio.wait({call._connection._watching}, timeout=2)
+        assert talker.of_voice()[2:] == ([] if how in NORMAL else [FAILED_LOOP])
+        await left_with(call, call.say(SHORT))
+    assert talker.of_voice()[2:] == [FAILED_LOOP]
+    assert len(talker.errors) == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_a_refused_call(talker: Talker, calling: Calling, status: int) -> None:
+    async def script(peer: Peer) -> None:
+        peer.send(f"HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n".encode())
+
+    async with serving(script, handshake=False) as agent:
+        call = calling(agent.port)
+        with pytest.raises(TransportError):
+            await call.connect()
+        await call.hang_up()
+    assert talker.outcomes == [("ws.handshake", "failed")]
+
+
+# --- agents that misbehave
+
+GARBAGE = {
+    "binary": frame(BINARY, bytes(640)),
+    "no JSON": frame(TEXT, "{"),
+    "no object": frame(TEXT, "[1]"),
+    "no audio in audio": message(type="audio_data", data=None),
+    "half a sample": message(type="audio_data", data="AAAA"),
+    "no base64": message(type="audio_data", data="A"),
+    "a rate of 1 Hz": message(type="audio_data", data="AAA=" * 100, sample_rate=1),
+    "10 MB of text": message(type="assistant", content="a " * 5_000_000),
 }
 
 
-@pytest.mark.parametrize("unexpected", [True, False])
-@pytest.mark.parametrize("state", list(STATES))
-def test_a_lost_connection_is_counted_once_in_every_state(scene: Scene, state: str, unexpected: bool) -> None:
-    STATES[state](scene)
-    scene.samples("")
-    before = len(scene.found)
-    scene.call.lost(scene.at * MS, "gone", unexpected=unexpected)
-    scene.call.lost(scene.at * MS, "gone", unexpected=False)
-    scene.samples("")
-    failed = [found for found in scene.found[before:] if isinstance(found, Sample) and found.outcome is Outcome.FAILED]
-    waited_for = {"waiting for the greeting", "waiting for the answer", "interrupting"}
-    assert len(failed) == (unexpected or state in waited_for)
-    assert all(sample.reason == "gone" for sample in failed)
+@pytest.mark.parametrize("sent", ["binary", "no JSON", "a rate of 1 Hz", "10 MB of text"])
+async def test_garbage_instead_of_an_answer(talker: Talker, calling: Calling, sent: str) -> None:
+    async with serving(answering(GARBAGE[sent])) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        with pytest.raises(NoAnswer, match=r"no answer within 0\.15 s"):
+            await call.heard(0.15)
+    assert talker.of_voice() == [("voice.loop", "censored")]
+    assert len(talker.errors) == 2
+    assert talker.messages[0].startswith("/ws/realtime: ")
 
 
-def test_an_answer_before_a_regular_goodbye_is_heard_out(scene: Scene) -> None:
-    STATES["answer queued"](scene)
-    assert scene.call.delivered
-    scene.call.lost(scene.at * MS, "closed", unexpected=False)
-    assert scene.samples(LOOP) == [about(500)]
-    assert (scene.call.asked.over, scene.call.asked.cut) == (True, False)
+async def test_garbage_before_an_answer_does_not_spoil_it(talker: Talker, calling: Calling) -> None:
+    async with serving(answering(*GARBAGE.values(), says(150))) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        assert (await call.heard()).duration == 0.15
+    assert len(set(talker.messages)) == len(GARBAGE)
+    assert ("voice.loop", "ok") in talker.outcomes
 
 
-@pytest.mark.parametrize("state", list(STATES))
-def test_to_give_up_in_every_state_is_at_most_one_sample_a_metric(scene: Scene, state: str) -> None:
-    STATES[state](scene)
-    scene.samples("")
-    before = [found for found in scene.found if isinstance(found, Sample)]
-    for _ in range(2):
-        scene.call.give_up(scene.at * MS, Outcome.CENSORED, "no")
-    scene.to(scene.at + 10_000).samples("")
-    after = [found for found in scene.found if isinstance(found, Sample)][len(before) :]
-    assert len({sample.metric for sample in after}) == len(after)
-
-
-# --- whatever happens
-
-WHAT = (
-    "utter",
-    "began",
-    "ended",
-    "voice",
-    "burst",
-    "silence",
-    "stop",
-    "understood",
-    "give_up",
-    "lost",
-    "hang_up",
-    "wait",
+@pytest.mark.parametrize(
+    "broken",
+    [
+        frame(TEXT, says(20)[4:], fin=False) + frame(TEXT, "x"),
+        frame(CONTINUATION, "x"),
+        frame(TEXT, b"\xff\xfe"),
+        frame(TEXT, "x", rsv=4),
+        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff",
+    ],
+    ids=["half a message", "continuation", "not UTF-8", "reserved bit", "too long"],
 )
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from((*WHAT, "voice", "voice", "wait", "wait")),
-        st.integers(0, 700),
-    ),
-    max_size=40,
-)
+async def test_a_broken_protocol_ends_the_call(talker: Talker, calling: Calling, broken: bytes) -> None:
+    async with serving(answering(broken)) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        await left_with(call, call.heard())
+    assert talker.of_voice() == [FAILED_LOOP]
 
 
-def step(scene: Scene, what: str, number: int, spoken: list[int]) -> None:  # noqa: C901 - a line for each kind
-    """One thing that can happen; the caller speaks in order."""
-    call, now = scene.call, scene.at * MS
-    asked = call.asked
-    if what == "utter":
-        call.utter(LINE, now)
-    elif what == "began" and asked.kind is Kind.ANSWER and not asked.speech_begin_ns:
-        call.speech_began(now)
-    elif what == "ended" and asked.kind is Kind.ANSWER and asked.speech_begin_ns and not asked.speech_end_ns:
-        call.speech_ended(now)
-        spoken.append(now)
-    elif what in ("voice", "burst"):
-        call.audio(voice(20 + number % 80 if what == "voice" else 600, more=number % 7 == 0), now)
-    elif what == "silence":
-        call.audio(silent(20 + number), now)
-    elif what == "stop":
-        call.stop(now)
-    elif what == "understood":
-        call.understood(Understood("my chest", float(number)))
-    elif what == "give_up":
-        call.give_up(now, Outcome.CENSORED, "no answer")
-    elif what == "lost":
-        call.lost(now, "gone", unexpected=number % 2 == 0)
-    elif what == "hang_up":
-        call.hang_up(now)
-    scene.call.tick(now)
-    scene.to(scene.at + number if what == "wait" else scene.at + number % 30)
+@pytest.mark.parametrize("asked", ["greeted", "heard"])
+async def test_nothing_at_all(talker: Talker, calling: Calling, asked: str) -> None:
+    async with serving(listening) as agent:
+        call = calling(agent.port, limit=0.2)
+        await call.connect()
+        if asked == "greeted":
+            assert await call.greeted(0.1) is None
+        else:
+            await call.say(SHORT)
+            for _ in range(2):
+                with pytest.raises(NoAnswer):
+                    await call.heard()
+    assert talker.of_voice() == [("voice.greeting" if asked == "greeted" else "voice.loop", "censored")]
+    assert len(talker.errors) == 1
 
 
-@settings(deadline=None, max_examples=150)
-@given(STEPS, st.booleans())
-def test_whatever_happens_each_utterance_has_one_answer_at_most(steps: list[tuple[str, int]], keep: bool) -> None:
-    scene, losses = Scene(Call(16_000, LIMIT * MS, keep=keep)).connect(), 0
-    spoken: list[int] = []
-    for what, number in steps:
-        step(scene, what, number, spoken)
-        losses += what == "lost"
-        due = scene.call.deadline_ns
-        assert due is None or due > scene.at * MS
-    scene.to(scene.at + 20_000)
-    scene.samples("")
-    assert scene.call.deadline_ns is None
-    samples = [found for found in scene.found if isinstance(found, Sample)]
-    assert all(sample.end_ns >= sample.start_ns > 0 for sample in samples)
-    assert all(sample.reason for sample in samples if sample.outcome is not Outcome.OK)
-    ok = {
-        metric: [s for s in samples if s.metric == metric and s.outcome is Outcome.OK]
-        for metric in (LOOP, BARGE_IN, GREETING)
-    }
-    assert {sample.start_ns for sample in ok[LOOP]} <= set(spoken)
-    assert all(sample.end_ns > sample.start_ns for sample in ok[BARGE_IN])
-    for metric in (LOOP, FIRST_BYTE, RESPONSE):
-        starts = [s.start_ns for s in samples if s.metric == metric and s.reason != "gone"]
-        assert len(starts) == len(set(starts))
-    assert len([s for s in samples if s.metric == GREETING]) <= 1
-    assert len([s for s in samples if s.metric == BARGE_IN]) <= sum(what == "began" for what, _ in steps)
-    assert len([s for s in samples if s.reason == "gone" and s.metric == LOOP]) <= losses
-    assert scene.call.turns
+async def test_an_agent_that_speaks_before_the_caller_has_finished(talker: Talker, calling: Calling) -> None:
+    async def script(peer: Peer) -> None:
+        while not any(await sound(peer) or b"x"):
+            pass
+        peer.send(says(300))
+        await listening(peer)
+
+    async with serving(script) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        answer = await call.heard()
+    assert answer.problem == "the agent spoke before the caller had finished"
+    assert talker.of_voice() == [FAILED_LOOP]
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_audio_is_forgotten_once_nobody_can_ask_for_it(keep: bool) -> None:
-    scene = Scene(Call(16_000, LIMIT * MS, keep=keep)).connect()
-    for _ in range(3):
-        scene.say(500).to(scene.at + 300).hear(voice(600)).to(scene.at + 2_000)
-    scene.utter()
-    greeting, first, second, third = (turn for turn in scene.call.turns if turn.kind is not Kind.UNASKED and turn.over)
-    assert not greeting.pieces
-    assert [bool(turn.pieces) for turn in (first, second, third)] == [keep, keep, True]
-    assert first.end_ns > first.onset_ns > 0  # what is known of it stays
+async def test_an_agent_that_never_stops_talking(
+    talker: Talker, calling: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voice_call, "LONGEST_ANSWER_S", 0.2)
+    async with serving(answering(says(3_000))) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        await call.say(SHORT)
+        answer = await call.heard()
+    assert answer.problem == "the agent was still speaking after 0.2 s"
+    assert answer.cut
+    assert len(talker.errors) == 1
 
 
-def test_a_call_without_end_is_remembered_from_its_beginning() -> None:
-    scene = Scene().connect()
-    for _ in range(MOST_TURNS - 2):  # one before the connection, one for the greeting
-        scene.say(100)
-    assert scene.call.complete
-    scene.say(100).say(100)
-    assert (len(scene.call.turns), scene.call.complete) == (MOST_TURNS, False)
+async def test_an_agent_that_stops_reading(talker: Talker, calling: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_call, "UNREAD_S", 0.1)
+    silent = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await silent.wait()
+
+    async with serving(script, limit=2**10) as agent:
+        call = calling(agent.port)
+        await call.connect()
+        call.write("x" * 15_000_000)
+
+        async def talk() -> object:
+            await call.say(SHORT)  # it may be noticed here already
+            return await call.heard()
+
+        await left_with(call, talk())
+        silent.set()
+    assert talker.of_voice() == [FAILED_LOOP]
+    assert talker.messages == ["voice.loop: the agent has not read for 0.1 s"]
+    assert talker.counts == ["ws.dropped"]

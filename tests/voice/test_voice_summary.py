@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_rtmedload.results.conversations import Conversed
-from pytest_rtmedload.voice.call import Sample
 from pytest_rtmedload.voice.messages import Said, Understood
-from pytest_rtmedload.voice.moments import KeptCall, moments_of
 from pytest_rtmedload.voice.summary import LONGEST_TEXT, conversed
+from pytest_rtmedload.voice.timeline import KeptCall, moments_of
+from pytest_rtmedload.voice.turn_tracker import Sample
 from tests.voice.scene import EXACT, LINE, MS, Scene, voice
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.delivery import Piece
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
     from pytest_rtmedload.embedded.calls.lines import Speech
-    from pytest_rtmedload.embedded.calls.truth import Turn
 
 
 class Say(NamedTuple):

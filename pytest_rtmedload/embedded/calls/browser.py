@@ -15,8 +15,8 @@ from pytest_rtmedload.embedded.calls.call import Call
 
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects.voice import BrowserWire
+    from pytest_rtmedload.embedded.calls.call_services import Office
     from pytest_rtmedload.embedded.calls.connection import CallProtocol
-    from pytest_rtmedload.embedded.calls.office import Office
     from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 

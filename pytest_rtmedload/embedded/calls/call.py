@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, Stop
-from pytest_rtmedload.embedded.calls.truth import Key
+from pytest_rtmedload.embedded.calls.ground_truth import Key
 from pytest_rtmedload.embedded.calls.turns import Conversation, Manners
 from pytest_rtmedload.embedded.calls.wire import filled, text_frame
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Json
     from pytest_rtmedload.dialects.voice import BrowserWire, PhoneWire
     from pytest_rtmedload.embedded.calls.actions import Action
+    from pytest_rtmedload.embedded.calls.call_services import Office
     from pytest_rtmedload.embedded.calls.connection import CallProtocol
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
     from pytest_rtmedload.embedded.calls.lines import Speech
-    from pytest_rtmedload.embedded.calls.office import Office
-    from pytest_rtmedload.embedded.calls.truth import Turn
     from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 _SOON_NS: Final = 1_000_000_000

@@ -11,20 +11,20 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER
+from pytest_rtmedload.embedded.asgi import query_of
 from pytest_rtmedload.embedded.calls.browser import BrowserCall
+from pytest_rtmedload.embedded.calls.call_services import Office
 from pytest_rtmedload.embedded.calls.connection import SOCKET
 from pytest_rtmedload.embedded.calls.lines import GREETING, Lines, speech
-from pytest_rtmedload.embedded.calls.office import Office
 from pytest_rtmedload.embedded.calls.phone import PhoneCall
-from pytest_rtmedload.embedded.calls.sockets import query_of
 from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.embedded.asgi import Scope
+    from pytest_rtmedload.embedded.calls.ground_truth import CallsTruth
     from pytest_rtmedload.embedded.calls.relay import Relay
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
-    from pytest_rtmedload.embedded.calls.truth import CallsTruth
     from pytest_rtmedload.embedded.deadlines import Deadlines
     from pytest_rtmedload.embedded.sessions import SessionStore
 

@@ -17,8 +17,8 @@ from pytest_rtmedload.embedded.calls.call import Call
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Json
     from pytest_rtmedload.dialects.voice import PhoneWire
+    from pytest_rtmedload.embedded.calls.call_services import Office
     from pytest_rtmedload.embedded.calls.connection import CallProtocol
-    from pytest_rtmedload.embedded.calls.office import Office
     from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 _NONE: Final[Json] = {}

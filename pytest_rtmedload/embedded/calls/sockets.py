@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
+from pytest_rtmedload.embedded.asgi import query_of
 from pytest_rtmedload.embedded.calls.connection import SOCKET
+from pytest_rtmedload.embedded.calls.ground_truth import CallsTruth
 from pytest_rtmedload.embedded.calls.relay import Dashboard, Relay
 from pytest_rtmedload.embedded.calls.settings import VoiceSettings
-from pytest_rtmedload.embedded.calls.truth import CallsTruth
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
@@ -103,8 +103,3 @@ async def _refuse(send: Send, status: int, text: bytes) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": text})
-
-
-def query_of(scope: Scope) -> dict[str, str]:
-    """The query of a handshake; of a name given twice, the last value."""
-    return {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}

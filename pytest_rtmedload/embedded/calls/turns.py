@@ -13,19 +13,19 @@ import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, Stop
-from pytest_rtmedload.embedded.calls.chance import Chance
 from pytest_rtmedload.embedded.calls.delivery import Piece, pieces
+from pytest_rtmedload.embedded.calls.ground_truth import Turn
 from pytest_rtmedload.embedded.calls.hearing import Ear
 from pytest_rtmedload.embedded.calls.lines import GOODBYE, GREETING, speech
-from pytest_rtmedload.embedded.calls.truth import Turn
+from pytest_rtmedload.embedded.calls.random_draws import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.embedded.calls.actions import Action
-    from pytest_rtmedload.embedded.calls.chance import Fate
     from pytest_rtmedload.embedded.calls.hearing import Utterance
     from pytest_rtmedload.embedded.calls.lines import Lines, Speech
+    from pytest_rtmedload.embedded.calls.random_draws import Fate
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 
 TALK_OVER_AFTER_NS: Final = 500_000_000

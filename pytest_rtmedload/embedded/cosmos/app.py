@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from pytest_rtmedload.embedded.asgi import read_body, received_ns, reset_connection
-from pytest_rtmedload.embedded.cosmos import truth as truth_module
-from pytest_rtmedload.embedded.cosmos.fate import FateModel
+from pytest_rtmedload.embedded.cosmos import ground_truth as truth_module
+from pytest_rtmedload.embedded.cosmos.faults import FateModel
+from pytest_rtmedload.embedded.cosmos.ground_truth import CosmosTruth
 from pytest_rtmedload.embedded.cosmos.operations import Operation, operation_of
 from pytest_rtmedload.embedded.cosmos.resources import Account
 from pytest_rtmedload.embedded.cosmos.service import CosmosService
-from pytest_rtmedload.embedded.cosmos.truth import CosmosTruth
 from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
 from pytest_rtmedload.embedded.latency import Fault
 

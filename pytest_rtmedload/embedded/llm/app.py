@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pytest_rtmedload.embedded.asgi import read_body, received_ns
-from pytest_rtmedload.embedded.llm import truth as truth_module
+from pytest_rtmedload.embedded.llm import ground_truth as truth_module
 from pytest_rtmedload.embedded.llm.errors import ApiError, no_such_model, too_many
 from pytest_rtmedload.embedded.llm.exchange import Exchange, HungUp
+from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
 from pytest_rtmedload.embedded.llm.limits import Limits
 from pytest_rtmedload.embedded.llm.pace import PaceModel
 from pytest_rtmedload.embedded.llm.replies import compose
 from pytest_rtmedload.embedded.llm.requests import CHAT, ChatRequest, Route, authenticate, is_azure, route
 from pytest_rtmedload.embedded.llm.speaking import Reply, Speaker
-from pytest_rtmedload.embedded.llm.truth import LlmTruth
 from pytest_rtmedload.embedded.llm.wire import DEFAULT_MODELS, Writer, model_entry, model_list
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.embedded.deadlines import Deadlines
     from pytest_rtmedload.embedded.llm.exchange import Exchange
+    from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
     from pytest_rtmedload.embedded.llm.limits import Headers
     from pytest_rtmedload.embedded.llm.pace import Fate, Step
     from pytest_rtmedload.embedded.llm.requests import ChatRequest
-    from pytest_rtmedload.embedded.llm.truth import LlmTruth
 
 _STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from pytest_rtmedload.embedded.deadlines import Deadlines
-    from pytest_rtmedload.embedded.speech.truth import SpeechTruth
+    from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 

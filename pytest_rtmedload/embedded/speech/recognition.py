@@ -6,43 +6,15 @@ since the client may have sent it before it knew. Everything else (speech.config
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_rtmedload.embedded.speech.context import TurnContext
-from pytest_rtmedload.embedded.speech.faults import Api
-from pytest_rtmedload.embedded.speech.partials import Partials
 from pytest_rtmedload.embedded.speech.turn import Turn
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.speech.actions import Action
-    from pytest_rtmedload.embedded.speech.lines import Lines
     from pytest_rtmedload.embedded.speech.messages import Message
-    from pytest_rtmedload.embedded.speech.settings import SpeechSettings
-    from pytest_rtmedload.embedded.speech.truth import SpeechTruth
-
-_NS_PER_MS: Final = 1_000_000
-
-
-class Recogniser:
-    """What the recognitions of a service share: its settings, the lines it knows, its seeded delays, its truth."""
-
-    def __init__(self, settings: SpeechSettings, seed: int, lines: Lines, truth: SpeechTruth) -> None:
-        self.settings = settings
-        self.lines = lines
-        self.truth = truth
-        self.quota = settings.quota(Api.STT)
-        self.faults = settings.fault_plan(Api.STT, seed)
-        self._partial_delays = random.Random(f"{seed}/speech/first_partial")
-        self._final_delays = random.Random(f"{seed}/speech/final")
-
-    def draw_final(self) -> int:
-        """The next delay of a phrase, in nanoseconds."""
-        return self.settings.final.draw(self._final_delays)
-
-    def partials(self) -> Partials:
-        """The hypotheses of a new utterance."""
-        return Partials(self.lines, self.settings.first_partial.draw(self._partial_delays) / _NS_PER_MS)
+    from pytest_rtmedload.embedded.speech.recogniser import Recogniser
 
 
 class Recognition:

@@ -20,11 +20,12 @@ from websockets.typing import Subprotocol
 from pytest_rtmedload.embedded.deadlines import Deadlines
 from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Conversation
 from pytest_rtmedload.embedded.speech.faults import Api
+from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import ProtocolError, parse
 from pytest_rtmedload.embedded.speech.outbox import Outbox, reset
-from pytest_rtmedload.embedded.speech.recognition import Recogniser, Recognition
+from pytest_rtmedload.embedded.speech.recogniser import Recogniser
+from pytest_rtmedload.embedded.speech.recognition import Recognition
 from pytest_rtmedload.embedded.speech.synthesis import Synthesis, Synthesiser
-from pytest_rtmedload.embedded.speech.truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.upgrade import Gate, Held, api_of, session_of
 from pytest_rtmedload.embedded.speech.voice import Voice
 

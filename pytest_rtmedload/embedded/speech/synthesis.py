@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Action, End, Send
 from pytest_rtmedload.embedded.speech.faults import LATE_NS, Api, Fault, Kind
+from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth, SynthesisTruth
 from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, audio_message, text_message
-from pytest_rtmedload.embedded.speech.truth import SpeechTruth, SynthesisTruth
 from pytest_rtmedload.embedded.speech.voice import Voice, rate_of, text_of_ssml
 
 if TYPE_CHECKING:

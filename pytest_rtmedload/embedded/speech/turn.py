@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, Action
 from pytest_rtmedload.embedded.speech.answers import Answers
+from pytest_rtmedload.embedded.speech.ground_truth import PhraseTruth
 from pytest_rtmedload.embedded.speech.hearing import Began, Ear, Span
 from pytest_rtmedload.embedded.speech.phrases import LANGUAGE, NO_MATCH, SUCCESS, phrase_body
-from pytest_rtmedload.embedded.speech.truth import PhraseTruth
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.speech.context import TurnContext
     from pytest_rtmedload.embedded.speech.lines import Line
     from pytest_rtmedload.embedded.speech.partials import Partials
-    from pytest_rtmedload.embedded.speech.recognition import Recogniser
+    from pytest_rtmedload.embedded.speech.recogniser import Recogniser
 
 DEFAULT_RATE: Final = 16_000
 RATES: Final = (8_000, 16_000, 24_000, 48_000)

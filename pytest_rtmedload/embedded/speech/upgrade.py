@@ -16,7 +16,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 from pytest_rtmedload.embedded.speech.faults import Api, FaultPlan, Kind
-from pytest_rtmedload.embedded.speech.truth import PATH, SpeechTruth
+from pytest_rtmedload.embedded.speech.ground_truth import PATH, SpeechTruth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from pytest_rtmedload.clients.websocket import WebSocketClient
+from pytest_rtmedload.clients.websocket.client import WebSocketClient
 from tests.clients.websocket.fake_websocket import Connect, CountingRows
 
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pytest_rtmedload.clients.websocket import WebSocketClient
+from pytest_rtmedload.clients.websocket.client import WebSocketClient
 from tests.clients.fake_http import Rows
 
 OPENED = ("ws.handshake", "ok")

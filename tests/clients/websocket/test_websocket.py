@@ -9,10 +9,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from pytest_rtmedload.clients import websocket_connection, websocket_session
 from pytest_rtmedload.clients.errors import DecodingError, TimeoutException
-from pytest_rtmedload.clients.websocket import WebSocketClient
-from pytest_rtmedload.clients.websocket_errors import ConnectionClosed
+from pytest_rtmedload.clients.websocket import connection, session
+from pytest_rtmedload.clients.websocket.client import WebSocketClient
+from pytest_rtmedload.clients.websocket.errors import ConnectionClosed
 from tests.clients.websocket.fake_websocket import (
     BINARY,
     CLOSE,
@@ -191,7 +191,7 @@ async def test_a_sender_goes_on_when_the_agent_reads_again(
         await go.wait()
         await peer.until_gone()
 
-    monkeypatch.setattr(websocket_session, "CLOSING", SOON)
+    monkeypatch.setattr(session, "CLOSING", SOON)
     async with serving(slow) as agent, connect(agent.url) as ws:
         sending = asyncio.create_task(ws.send(bytes(32 * MIB)))
         await asyncio.sleep(0)
@@ -407,7 +407,7 @@ async def test_more_is_not(connect: Connect, rows: CountingRows, frames: list[by
 async def test_a_flood_that_nobody_reads_ends_the_connection(
     connect: Connect, rows: CountingRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket_connection, "MOST_UNREAD", 2 * MIB)
+    monkeypatch.setattr(connection, "MOST_UNREAD", 2 * MIB)
     async with serving(answers(frame(BINARY, bytes(MIB)) * 3)) as agent, connect(agent.url) as ws:
         await ws.send("go")
         with pytest.raises(ConnectionClosed, match="more than 2 MiB of messages unread"):
@@ -477,7 +477,7 @@ async def test_the_own_close_censors_what_is_under_way(connect: Connect, rows: C
 
 
 async def test_close_does_not_wait_for_ever(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket_session, "CLOSING", SOON)
+    monkeypatch.setattr(session, "CLOSING", SOON)
     async with serving(Peer.until_gone) as agent:
         async with asyncio.timeout(2):
             async with connect(agent.url) as ws:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_rtmedload.clients.websocket import WebSocketClient
-from pytest_rtmedload.clients.websocket_errors import ConnectionClosed
+from pytest_rtmedload.clients.websocket.client import WebSocketClient
+from pytest_rtmedload.clients.websocket.errors import ConnectionClosed
 from tests.clients.websocket.fake_websocket import (
     BINARY,
     CLOSE,

@@ -20,7 +20,7 @@ from pytest_rtmedload.clients.errors import (
     TimeoutException,
     TransportError,
 )
-from pytest_rtmedload.clients.websocket_errors import HandshakeRefused
+from pytest_rtmedload.clients.websocket.errors import HandshakeRefused
 from tests.clients.websocket.fake_websocket import (
     OPENED,
     SOON,

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosedOK
 from pytest_rtmedload.audio import reply_to, text_of
 from pytest_rtmedload.audio.pcm import RATE, resample
 from pytest_rtmedload.dialects import ARTAGENT_V1, RTMEDAGENT, fill
+from pytest_rtmedload.embedded.calls.ground_truth import calls_truth
 from pytest_rtmedload.embedded.calls.lines import speech
-from pytest_rtmedload.embedded.calls.truth import calls_truth
 from tests.embedded.calls.callers import Browser, is_answer, line, pcm_of, sound_of, texts_of
 
 if TYPE_CHECKING:

@@ -13,15 +13,15 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from pytest_rtmedload.audio import clip, reply_to, text_of
 from pytest_rtmedload.dialects import ARTAGENT_V1, RTMEDAGENT, Operation
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER, audio_data, audio_metadata
+from pytest_rtmedload.embedded.calls.ground_truth import calls_truth
 from pytest_rtmedload.embedded.calls.lines import LEAD_MS, speech
-from pytest_rtmedload.embedded.calls.truth import calls_truth
 from tests.embedded.calls.callers import SILENCE, Client, Phone, is_answer, line, pcm_of, sound_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_rtmedload.dialects import Dialect, Json
-    from pytest_rtmedload.embedded.calls.truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
     from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 
 LINE = "chest_pain_1"

@@ -18,7 +18,7 @@ from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.actions import Action
-    from pytest_rtmedload.embedded.calls.truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
 
 MS = 1_000_000
 FRAME_NS = 20 * MS

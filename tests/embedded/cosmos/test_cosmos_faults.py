@@ -15,9 +15,9 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
+from pytest_rtmedload.embedded.cosmos.ground_truth import OperationTruth, read_truth
 from pytest_rtmedload.embedded.cosmos.operations import Operation
 from pytest_rtmedload.embedded.cosmos.settings import DEFAULT_DELAYS, CosmosSettings
-from pytest_rtmedload.embedded.cosmos.truth import OperationTruth, read_truth
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from tests.embedded.cosmos.cosmos_client import RawCosmos
 

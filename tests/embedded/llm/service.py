@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import openai
 
-from pytest_rtmedload.embedded.llm.truth import PATH, RESET_PATH, LlmTruth
+from pytest_rtmedload.embedded.llm.ground_truth import PATH, RESET_PATH, LlmTruth
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk

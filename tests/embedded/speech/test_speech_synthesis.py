@@ -9,10 +9,10 @@ import pytest
 from pytest_rtmedload.audio import clip, names, text_of
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from pytest_rtmedload.embedded.speech.actions import Action, End, Send
+from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import Message, parse
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 from pytest_rtmedload.embedded.speech.synthesis import STALL_NS, Synthesis, Synthesiser
-from pytest_rtmedload.embedded.speech.truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.voice import Voice, text_of_ssml
 
 MS = 1_000_000

@@ -13,10 +13,11 @@ from pytest_rtmedload.audio import clip
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from pytest_rtmedload.embedded.speech.actions import Action, End, Send
 from pytest_rtmedload.embedded.speech.context import TurnContext
+from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import Message, parse
-from pytest_rtmedload.embedded.speech.recognition import Recogniser, Recognition
+from pytest_rtmedload.embedded.speech.recogniser import Recogniser
+from pytest_rtmedload.embedded.speech.recognition import Recognition
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
-from pytest_rtmedload.embedded.speech.truth import SpeechTruth
 
 if TYPE_CHECKING:
     from tests.embedded.speech.laboratory import Laboratory

@@ -11,10 +11,10 @@ import uuid
 import pytest
 
 from pytest_rtmedload import user_fixture
-from pytest_rtmedload.services import cosmos_user, llm_user, recognition, redis_user, synthesis
-from pytest_rtmedload.services.errors import ServiceError
-from pytest_rtmedload.services.readiness import PATIENCE_S, NotReady, Readiness
-from pytest_rtmedload.services.threads import run_apart
+from pytest_rtmedload.backends import cosmos_client, llm_client, recognition, redis_client, synthesis
+from pytest_rtmedload.backends.errors import ServiceError
+from pytest_rtmedload.backends.readiness import PATIENCE_S, NotReady, Readiness
+from pytest_rtmedload.backends.threads import run_apart
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +43,13 @@ def ready(service_endpoint):
 @pytest.fixture
 def redis_ready(ready):
     """A Redis that answers."""
-    return ready("redis", redis_user.ask)
+    return ready("redis", redis_client.ask)
 
 
 @pytest.fixture
 def llm_ready(ready):
     """A language model that answers."""
-    return ready("llm", llm_user.ask)
+    return ready("llm", llm_client.ask)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def cosmos_places(run_id):
     made = []
 
     async def prepare(endpoint, deadline_s):
-        place = await cosmos_user.prepare(endpoint, run_id, deadline_s)
+        place = await cosmos_client.prepare(endpoint, run_id, deadline_s)
         if place.created:
             made.append((endpoint, place))
         return place
@@ -72,7 +72,7 @@ def cosmos_places(run_id):
     yield prepare
     for endpoint, place in made:
         with contextlib.suppress(ServiceError):  # the service is gone, and an embedded one's data with it
-            run_apart(functools.partial(cosmos_user.remove, endpoint, place, PATIENCE_S), 2 * PATIENCE_S)
+            run_apart(functools.partial(cosmos_client.remove, endpoint, place, PATIENCE_S), 2 * PATIENCE_S)
 
 
 @pytest.fixture
@@ -84,21 +84,21 @@ def cosmos_ready(ready, cosmos_places):
 @user_fixture
 async def redis(load, redis_ready, run_id):
     """This user's Redis; the first user also watches what the server says about itself."""
-    async with redis_user.redis_user(load, redis_ready.endpoint, run_id) as user, redis_user.watched(user):
+    async with redis_client.redis_user(load, redis_ready.endpoint, run_id) as user, redis_client.watched(user):
         yield user
 
 
 @user_fixture
 async def llm(load, llm_ready):
     """This user's language model."""
-    async with llm_user.llm_user(load, llm_ready.endpoint) as user:
+    async with llm_client.llm_user(load, llm_ready.endpoint) as user:
         yield user
 
 
 @user_fixture
 async def cosmos(load, cosmos_ready):
     """This user's Cosmos DB."""
-    async with cosmos_user.cosmos_user(load, cosmos_ready.endpoint, cosmos_ready.found) as user:
+    async with cosmos_client.cosmos_user(load, cosmos_ready.endpoint, cosmos_ready.found) as user:
         yield user
 
 

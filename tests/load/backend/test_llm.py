@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_rtmedload.audio import names, text_of
-from pytest_rtmedload.services.llm_user import SHORTEST_REPLY
+from pytest_rtmedload.backends.llm_client import SHORTEST_REPLY
 
 LINES = [text_of(name) for name in names("patient")]
 """What patients say."""

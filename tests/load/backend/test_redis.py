@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pytest_rtmedload.services.redis_user import TTL_S
+from pytest_rtmedload.backends.redis_client import TTL_S
 
 COMMAND_MS = 30
 """A round trip inside one region, with room for a busy server."""

@@ -1,0 +1,182 @@
+"""Where the agent is: the one that was named, or an embedded one that is started when a test first needs it.
+
+The agent is found once per run, by the coordinator; workers are told its URL. A named agent is asked whether it
+answers before the first test, so that a dead one is one error and not fifty. Where tests run side by side several
+threads want it at once: the first finds it, the others wait for what it finds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from pytest_rtmedload.dialects import dialect_named
+from pytest_rtmedload.results.model import AgentInfo
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.embedded.launcher import EmbeddedAgent
+    from pytest_rtmedload.embedded.services import Service
+    from pytest_rtmedload.spec.load_config import LoadConfig
+
+ANSWER_S: Final = 10.0
+"""How long a named agent may take to give its first answer, whatever it is."""
+
+
+class AgentUnavailable(Exception):  # noqa: N818 - says what is the case, in one line for the user
+    """There is no agent to test; the message is one line with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The system under test."""
+
+    url: str
+    dialect: str
+    embedded: bool
+
+
+class AgentProvider:
+    """Finds or starts the agent of a run, at most once, and ends what it started."""
+
+    def __init__(self, config: LoadConfig) -> None:
+        self._config = config
+        self._agent: Agent | None = None
+        self._embedded: EmbeddedAgent | None = None
+        self._answered = False
+        self._missed = False
+        self._lock = threading.RLock()
+
+    def known(self) -> Agent | None:
+        """The agent if there is one already or one was named; asks a named one once whether it answers.
+
+        Raises:
+            AgentUnavailable: the named agent does not answer, or the embedded one has died.
+        """
+        with self._lock:
+            host = self._config.host
+            if host is not None and self._agent is None:
+                self._agent = Agent(host, self._config.dialect, embedded=False)
+            if host is not None and not self._answered:
+                ask(host, dialect_named(self._config.dialect).paths.health)
+                self._answered = True
+            self._check_embedded()
+            return self._agent
+
+    def obtain(self) -> Agent:
+        """The agent; an embedded one is started when none was named.
+
+        Raises:
+            AgentUnavailable: there is none and none could be started.
+        """
+        with self._lock:
+            return self.known() or self._start_embedded()
+
+    def service(self, name: str) -> Service:
+        """A service of the embedded agent, `llm` for instance; it and the agent are started when they do not run yet.
+
+        Raises:
+            AgentUnavailable: an agent was named, which has no such services here, or the service cannot start.
+        """
+        from pytest_rtmedload.embedded.launcher import EmbeddedAgentError  # noqa: PLC0415 - where needed
+
+        with self._lock:
+            agent = self.obtain()
+            if self._embedded is None:
+                url = without_secrets(agent.url)
+                raise AgentUnavailable(f"no embedded {name} beside the agent at {url}: name the endpoint of a real one")
+            try:
+                return self._embedded.service(name)
+            except EmbeddedAgentError as error:
+                raise AgentUnavailable(str(error)) from None
+
+    def doubt(self) -> None:
+        """A test saw nothing but failures: ask a named agent again before the next test."""
+        self._answered = False
+
+    def missed(self) -> bool:
+        """A test cannot have its agent. True when one before it could not either: its error stands for all."""
+        with self._lock:
+            before, self._missed = self._missed, True
+            return before
+
+    def info(self) -> AgentInfo:
+        """What reports say about the agent."""
+        if self._agent is None:
+            return AgentInfo(None, self._config.dialect, embedded=False)
+        details = self._embedded.details if self._embedded is not None else {}
+        return AgentInfo(without_secrets(self._agent.url), self._agent.dialect, self._agent.embedded, dict(details))
+
+    def stop(self) -> None:
+        """End what was started; calling it again does nothing."""
+        with self._lock:  # one that is just being started is waited for, or it would be left behind
+            embedded, self._embedded = self._embedded, None
+        if embedded is not None:
+            embedded.stop()
+
+    def _check_embedded(self) -> None:
+        died = self._embedded.alive() if self._embedded is not None else None
+        if died is not None:
+            raise AgentUnavailable(died)
+
+    def _start_embedded(self) -> Agent:
+        from pytest_rtmedload.embedded.launcher import EmbeddedAgent, EmbeddedAgentError  # noqa: PLC0415 - where needed
+        from pytest_rtmedload.embedded.settings import EmbeddedSettings  # noqa: PLC0415 - where needed
+
+        try:
+            pairs = [f"dialect={self._config.dialect}", *self._config.embedded]
+            self._embedded = EmbeddedAgent.start(EmbeddedSettings.parse(pairs, self._config.seed))
+        except (EmbeddedAgentError, ValueError) as error:
+            raise AgentUnavailable(f"the embedded agent could not be started: {error}") from None
+        self._agent = Agent(self._embedded.url, self._config.dialect, embedded=True)
+        return self._agent
+
+
+def ask(url: str, path: str, within_s: float = ANSWER_S) -> None:
+    """Ask an agent for any HTTP answer at all.
+
+    Args:
+        url: of the agent.
+        path: of what is asked for.
+        within_s: how many seconds it may take.
+
+    Raises:
+        AgentUnavailable: it gives none; the message says which address, why and what to do.
+    """
+    parts = urlsplit(url)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    try:
+        connection = connect(parts.hostname or "", parts.port, timeout=within_s)
+        try:
+            connection.request("GET", parts.path.rstrip("/") + path)
+            connection.getresponse()
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise AgentUnavailable(
+            f"the agent at {without_secrets(url)} does not answer: {_reason(error, within_s)}; "
+            "start it, correct its URL (--load-host or API_BASE_URL), or leave that out to test the embedded agent"
+        ) from None
+
+
+def _reason(error: Exception, within_s: float) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "the host name is not known"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {within_s:g} s"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error})"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def without_secrets(url: str) -> str:
+    """The URL without user name, password and query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

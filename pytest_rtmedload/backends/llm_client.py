@@ -1,0 +1,279 @@
+"""One user's language model, through the official openai client.
+
+The rule: the client tries nothing again on its own. Time to the first token runs from handing the request over to the
+first piece of text; what a broken stream still owed is a failed sample, and what never came a censored one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pytest_rtmedload.backends.errors import ServiceError, load_sdk, one_line, throttled, unreachable
+from pytest_rtmedload.backends.identity import COGNITIVE_SCOPE, token_provider
+from pytest_rtmedload.backends.requests import Calls, in_our_words
+from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.spec.endpoints import DEFAULT_API_VERSION, azure_host
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.spec.endpoints import Endpoint
+
+PACKAGE: Final = "openai"
+COMPLETION: Final = "llm.completion"
+TTFT: Final = "llm.ttft"
+INTER_TOKEN: Final = "llm.inter_token"  # noqa: S105 - the name of a metric
+STREAM: Final = "llm.stream"
+TOKENS_PER_S: Final = "llm.tokens_per_s"
+LONGEST_REPLY: Final = 60
+"""Tokens: a short spoken answer, which is what a voice agent asks for."""
+EMBEDDED_MODEL: Final = "gpt-4o"
+SHORTEST_REPLY: Final = 16
+"""The fewest that all models take."""
+_ROLE: Final = "You are a medical assistant on the telephone. Answer in one or two short sentences."
+_REMAINING: Final = {
+    "llm.remaining_requests": "x-ratelimit-remaining-requests",
+    "llm.remaining_tokens": "x-ratelimit-remaining-tokens",
+}
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the model said, and when."""
+
+    text: str = ""
+    finished: str | None = None
+    """Why it ended, as the model says; None: it did not."""
+    tokens: int = 0
+    """Of the reply: as the service counts them, else the pieces of text that came."""
+    pieces_ns: list[int] = field(default_factory=list)
+    """When each piece of text came, on `time.perf_counter_ns`."""
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Rate from the first token to the last."""
+        span = self.pieces_ns[-1] - self.pieces_ns[0] if self.pieces_ns else 0
+        return (self.tokens - 1) / span * 1e9 if span and self.tokens > 1 else None
+
+
+class LlmUser(Calls):
+    """One user's client and the model it talks to."""
+
+    def __init__(self, load: User, client: Any, model: str) -> None:
+        super().__init__(load, "llm", explain)
+        self.client = client
+        """openai's own."""
+        self.model = model
+
+    async def complete(
+        self, text: str, *, metric: str = COMPLETION, longest: int = LONGEST_REPLY, throttling: bool = False
+    ) -> Reply:
+        """A reply as a whole, of `longest` tokens at most; `metric` and `throttling` are those of `call`.
+
+        Raises:
+            ServiceError: there was none; `Throttled` when the quota is reached.
+        """
+        async with self.call(metric, throttling=throttling):
+            raw = await self._chat.create(**self._request(text, longest))
+            answer = raw.parse()
+            self._tell_limits(raw.headers)
+            if not answer.choices or not answer.choices[0].message.content:
+                raise ServiceError("the reply is empty")
+        choice = answer.choices[0]
+        tokens = answer.usage.completion_tokens if answer.usage is not None else 0
+        return Reply(choice.message.content, choice.finish_reason, tokens)
+
+    async def stream(self, text: str) -> Reply:
+        """A reply piece by piece.
+
+        A sample of `llm.ttft`, one of `llm.inter_token` for each gap, one of `llm.stream` for all, and tokens a second.
+
+        Raises:
+            ServiceError: it did not come, or not to its end; `Throttled` when the quota is reached.
+        """
+        reply, start = Reply(), time.perf_counter_ns()
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                await self._read(reply, start, text)
+        except asyncio.CancelledError:
+            self._owes(reply, start, Outcome.CENSORED)
+            self.load.add(STREAM, start, time.perf_counter_ns(), Outcome.CENSORED)
+            raise
+        except Exception as error:
+            found = self.explained(error)
+            if found is None:
+                raise
+            self._owes(reply, start, Outcome.CENSORED if found.censored else Outcome.FAILED)
+            raise self.failed(STREAM, start, found) from None
+        self.load.add(STREAM, start, time.perf_counter_ns())
+        if reply.tokens_per_s is not None:
+            self.load.value(TOKENS_PER_S, reply.tokens_per_s, "/s")
+        return reply
+
+    async def _read(self, reply: Reply, start_ns: int, text: str) -> None:
+        raw = await self._chat.create(stream=True, stream_options={"include_usage": True}, **self._request(text))
+        self._tell_limits(raw.headers)
+        async with raw.parse() as chunks:
+            async for chunk in chunks:
+                if chunk.usage is not None:
+                    reply.tokens = chunk.usage.completion_tokens
+                for choice in chunk.choices:
+                    self._hear(reply, choice, start_ns)
+        if reply.finished is None:
+            raise ServiceError("the stream ended without finish_reason")
+        if not reply.text:
+            raise ServiceError(f"the reply is empty (finish_reason {reply.finished})")
+        reply.tokens = reply.tokens or len(reply.pieces_ns)
+
+    def _hear(self, reply: Reply, choice: Any, start_ns: int) -> None:
+        """A piece of text, or the end."""
+        if choice.delta.content:
+            now = time.perf_counter_ns()
+            self.load.add(*_owed(reply, start_ns), now)
+            reply.pieces_ns.append(now)
+            reply.text += choice.delta.content
+        reply.finished = choice.finish_reason or reply.finished
+
+    def _owes(self, reply: Reply, start_ns: int, outcome: Outcome) -> None:
+        """The piece of text that did not come."""
+        self.load.add(*_owed(reply, start_ns), time.perf_counter_ns(), outcome)
+
+    @property
+    def _chat(self) -> Any:
+        return self.client.chat.completions.with_raw_response
+
+    def _request(self, text: str, longest: int = LONGEST_REPLY) -> dict[str, Any]:
+        messages = [{"role": "system", "content": _ROLE}, {"role": "user", "content": text}]
+        return {"model": self.model, "messages": messages, "max_completion_tokens": longest}
+
+    def _tell_limits(self, headers: Any) -> None:
+        """What is left of the quota, where the service tells it."""
+        for name, header in _REMAINING.items():
+            if headers.get(header, "").isdigit():
+                self.load.value(name, float(headers[header]))
+
+
+def _owed(reply: Reply, start_ns: int) -> tuple[str, int]:
+    """The sample that the next piece of text ends, and when it began."""
+    return (INTER_TOKEN, reply.pieces_ns[-1]) if reply.pieces_ns else (TTFT, start_ns)
+
+
+def client_of(endpoint: Endpoint, deadline_s: float) -> Any:
+    """A client that tries nothing again.
+
+    Raises:
+        SdkMissing: openai is not installed, or azure-identity where it is needed.
+    """
+    openai = load_sdk("openai", PACKAGE)
+    common: dict[str, Any] = {"max_retries": 0, "timeout": deadline_s + 1}
+    if endpoint.embedded:
+        common["http_client"] = openai.DefaultAsyncHttpxClient(trust_env=False)
+    if speaks_azure(endpoint):
+        version = endpoint.options.get("api_version", DEFAULT_API_VERSION)
+        return openai.AsyncAzureOpenAI(
+            azure_endpoint=endpoint.url, api_version=version, **_azure_credential(endpoint), **common
+        )
+    path = urlsplit(endpoint.url).path.strip("/")
+    base_url = endpoint.url if path else f"{endpoint.url.rstrip('/')}/v1"
+    return openai.AsyncOpenAI(base_url=base_url, api_key=endpoint.key or endpoint.token or "none", **common)
+
+
+def speaks_azure(endpoint: Endpoint) -> bool:
+    """Whether it has deployments and API versions; Azure's `/openai/v1` has not."""
+    named_so = endpoint.embedded or endpoint.source.startswith("AZURE_") or azure_host(endpoint.url)
+    return named_so and not urlsplit(endpoint.url).path.rstrip("/").endswith("/v1")
+
+
+def _azure_credential(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.key:
+        return {"api_key": endpoint.key}
+    if endpoint.token:
+        return {"azure_ad_token": endpoint.token}
+    return {"azure_ad_token_provider": token_provider(COGNITIVE_SCOPE)}
+
+
+def model_of(endpoint: Endpoint) -> str:
+    """The deployment, or model, to ask.
+
+    Raises:
+        ServiceError: nobody named one.
+    """
+    model = endpoint.options.get("model") or (EMBEDDED_MODEL if endpoint.embedded else "")
+    if not model:
+        raise ServiceError(f"{endpoint.source} names no model: set AZURE_OPENAI_DEPLOYMENT, or OPENAI_MODEL")
+    return model
+
+
+async def ask(endpoint: Endpoint, deadline_s: float) -> None:
+    """See whether it answers: a few tokens.
+
+    Raises:
+        ServiceError: it does not; one line.
+    """
+    model = model_of(endpoint)
+    messages = [{"role": "user", "content": "Hello"}]
+    async with client_of(endpoint, deadline_s) as client, in_our_words(explain, deadline_s):
+        await client.chat.completions.create(model=model, messages=messages, max_completion_tokens=SHORTEST_REPLY)
+
+
+@contextlib.asynccontextmanager
+async def llm_user(load: User, endpoint: Endpoint) -> AsyncIterator[LlmUser]:
+    """A user's model, with a connection that stands: the client's first request costs it half a second.
+
+    Raises:
+        ServiceError: nobody named a model.
+    """
+    async with client_of(endpoint, load.connecting.timeout) as client:
+        user = LlmUser(load, client, model_of(endpoint))
+        await user.warm_up(lambda: user.complete("Hello", metric="llm.connect", longest=SHORTEST_REPLY))
+        yield user
+
+
+def explain(error: Exception) -> ServiceError | None:
+    """What an exception of the client means."""
+    openai, http = load_sdk("openai", PACKAGE), load_sdk("httpx2", PACKAGE)
+    if isinstance(error, openai.APITimeoutError | http.TimeoutException):
+        return ServiceError("no answer within the client's limit", censored=True)
+    if isinstance(error, openai.APIConnectionError):
+        return unreachable(error, "the endpoint, AZURE_OPENAI_ENDPOINT or OPENAI_ENDPOINT")
+    if isinstance(error, openai.APIStatusError):
+        return _refused(
+            error.status_code,
+            error.response.headers,
+            one_line(error.message).removeprefix(_CODE.format(error.status_code)),
+        )
+    if isinstance(error, http.HTTPError):
+        return ServiceError(f"the connection broke in the middle of the answer: {one_line(error)}", passing=True)
+    if isinstance(error, json.JSONDecodeError):
+        return ServiceError(f"the answer holds what is no JSON: {one_line(error)}", passing=True)
+    return ServiceError(one_line(error)) if isinstance(error, openai.OpenAIError) else None
+
+
+def _refused(status: int, headers: Any, message: str) -> ServiceError:
+    if status == 429:
+        return throttled("the quota of this deployment", retry_after_s(headers))
+    advice = _ADVICE.get(status)
+    return ServiceError(f"HTTP {status}: {advice or message}", status=status)
+
+
+_CODE: Final = "Error code: {} - "
+_ADVICE: Final = {
+    401: "the key or token was refused; check AZURE_OPENAI_API_KEY or OPENAI_API_KEY, and that it is of this endpoint",
+    403: "access is denied; check the role of the identity and the firewall of the resource",
+    404: "no such deployment, model or path; check AZURE_OPENAI_DEPLOYMENT or OPENAI_MODEL, and the endpoint",
+}
+
+
+def retry_after_s(headers: Any) -> float:
+    """Seconds the service asks to wait; 0 when it does not say."""
+    for name, unit in (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1)):
+        with contextlib.suppress(ValueError, TypeError):
+            return max(0.0, float(headers.get(name)) / unit)
+    return 0.0

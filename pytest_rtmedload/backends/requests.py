@@ -1,0 +1,179 @@
+"""One user's measured requests to one service.
+
+The rule: every request has a deadline of our own, because those of the clients can exceed a minute; every request is
+one sample, whatever its client did meanwhile; and what a client raises is told in one line without secrets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from pytest_rtmedload.backends.errors import ServiceError, Throttled, no_answer
+from pytest_rtmedload.results.recording import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from pytest_rtmedload.clients.connecting import Connecting
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.voice.pacer import Pacer
+
+    Explain = Callable[[Exception], ServiceError | None]
+    """Says what an exception of a client means; None for what is not the client's."""
+
+T = TypeVar("T")
+
+DEADLINE_S: Final = 10.0
+"""The longest any of these services may take for one answer: ten times the slowest target."""
+SHARE_OF_TIMEOUT: Final = 0.5
+"""Of what the test allows an iteration, so that it is the request that is named, and not the iteration."""
+MOST_TRIES: Final = 20
+
+
+class User(Protocol):
+    """What of a virtual user is needed."""
+
+    user: int
+    iteration: int
+    settings: LoadConfig
+
+    @property
+    def connecting(self) -> Connecting: ...  # noqa: D102 - as VirtualUser has them
+    @property
+    def pacer(self) -> Pacer: ...  # noqa: D102
+    def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = ...) -> None: ...  # noqa: D102
+    def error(self, message: str, example: str = "") -> None: ...  # noqa: D102
+    def count(self, name: str, by: int = 1) -> None: ...  # noqa: D102
+    def tally(self, name: str, by: int = 1) -> None: ...  # noqa: D102
+    def value(self, name: str, amount: float, unit: str = "") -> None: ...  # noqa: D102
+    async def think(self, shortest: float, longest: float | None = None) -> None: ...  # noqa: D102
+
+
+class Calls:
+    """Measures requests to one service for one user.
+
+    Args:
+        load: the user.
+        service: begins the name of what is counted, `<service>.throttled`.
+        explain: what an exception of the client means; None for what is not the client's.
+    """
+
+    def __init__(self, load: User, service: str, explain: Explain) -> None:
+        self.load = load
+        self.deadline_s = min(DEADLINE_S, SHARE_OF_TIMEOUT * load.connecting.timeout)
+        """Seconds one request may take."""
+        self._service = service
+        self._explain = explain
+
+    @contextlib.asynccontextmanager
+    async def call(self, metric: str, *, expect: int | None = None, throttling: bool = False) -> AsyncIterator[None]:
+        """Measure the request in this block.
+
+        Args:
+            metric: its name.
+            expect: an HTTP status that is right here, such as 409; anything else is wrong then.
+            throttling: being told to wait is right here, too: a sample of `<service>.throttled` instead.
+
+        Raises:
+            ServiceError: it failed; `Throttled` when the quota is reached.
+        """
+        start = time.perf_counter_ns()
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                yield
+        except asyncio.CancelledError:
+            self.load.add(metric, start, time.perf_counter_ns(), Outcome.CENSORED)
+            raise
+        except Exception as error:
+            found = self.explained(error)
+            if found is None:
+                self.load.add(metric, start, time.perf_counter_ns(), Outcome.FAILED)
+                raise
+            if found.status is not None and found.status == expect:
+                self.load.add(metric, start, time.perf_counter_ns())
+                return
+            raise self.failed(metric, start, found, throttling=throttling) from None
+        if expect is not None:
+            raise self.failed(metric, start, ServiceError(f"was accepted, but HTTP {expect} is right"))
+        self.load.add(metric, start, time.perf_counter_ns())
+
+    async def quietly(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Make a request that is no sample, such as one that cleans up.
+
+        Raises:
+            ServiceError: it failed; `Throttled` when the quota is reached.
+        """
+        async with in_our_words(self._explain, self.deadline_s):
+            return await request()
+
+    def explained(self, error: Exception) -> ServiceError | None:
+        """What an exception means; None for what is neither the client's nor our deadline's."""
+        return explained(error, self._explain, self.deadline_s)
+
+    def failed(self, metric: str, start_ns: int, found: ServiceError, *, throttling: bool = False) -> ServiceError:
+        """Record a request that failed; returns the error to raise."""
+        if not found.counted:
+            message = f"{metric}: {self.load.settings.redact(str(found))}"  # the name of a metric is no secret's
+            found.args, found.counted = (message,), True
+            expected = throttling and isinstance(found, Throttled)
+            if isinstance(found, Throttled):
+                self.load.count(f"{self._service}.throttled")
+                self.load.value(f"{self._service}.retry_after", found.retry_after_s, "s")
+            outcome = Outcome.OK if expected else Outcome.CENSORED if found.censored else Outcome.FAILED
+            self.load.add(
+                f"{self._service}.throttled" if expected else metric, start_ns, time.perf_counter_ns(), outcome
+            )
+            if not expected:
+                self.load.error(message)
+        return found
+
+    async def patiently(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Make a request that may be throttled, and make it again when the service said it may.
+
+        Waiting is think time: it is the quota's, not the service's.
+
+        Raises:
+            ServiceError: it failed, or was still throttled the last time.
+        """
+        for _ in range(MOST_TRIES - 1):
+            try:
+                return await request()
+            except Throttled as refused:
+                wait = refused.retry_after_s or 1.0
+                await self.load.think(wait, 1.5 * wait)  # not all at the same moment again
+        return await request()
+
+    async def warm_up(self, request: Callable[[], Awaitable[object]]) -> None:
+        """Make a first request, before anything is judged, so that no judged one pays for connecting.
+
+        One that fails is told; whether the service lets us in was asked before.
+        """
+        with contextlib.suppress(ServiceError):
+            await request()
+
+
+@contextlib.asynccontextmanager
+async def in_our_words(explain: Explain, deadline_s: float) -> AsyncIterator[None]:
+    """Let what a client raises out as a `ServiceError`, and give the block a deadline.
+
+    Raises:
+        ServiceError: the client raised, or took longer.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            yield
+    except Exception as error:
+        found = explained(error, explain, deadline_s)
+        if found is None:
+            raise
+        raise found from None
+
+
+def explained(error: Exception, explain: Explain, deadline_s: float) -> ServiceError | None:
+    """What an exception means; None for what is neither the client's nor our deadline's."""
+    if isinstance(error, ServiceError):
+        return error
+    return explain(error) or (no_answer(deadline_s) if isinstance(error, TimeoutError) else None)

@@ -1,0 +1,1 @@
+"""`load.http`: the measured HTTP client."""

@@ -1,0 +1,1 @@
+"""`load.observe`: clients of the user's own, measured in place."""

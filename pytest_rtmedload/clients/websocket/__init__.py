@@ -1,0 +1,1 @@
+"""`load.ws`: the measured WebSocket."""

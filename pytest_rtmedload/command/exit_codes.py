@@ -1,0 +1,8 @@
+"""Exit codes of the command."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WRONG: Final = 2
+"""What was asked was wrong: one line on standard error says what to do."""

@@ -1,0 +1,34 @@
+"""What is left to chance in a call: its delays, and which of its turns a fault hits.
+
+The rule: each delay and each fault draws from a stream of its own, seeded for each call, so that setting one does not
+change what another does, and other calls change nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.settings import VoiceSettings
+
+Fate = dict[str, bool]
+"""Whether each fault, by the names of `settings.SHARES`, hits a turn."""
+
+
+class Chance:
+    """The draws of one call."""
+
+    def __init__(self, settings: VoiceSettings, seed: str) -> None:
+        self._settings = settings
+        self._streams = {name: random.Random(f"{seed}/{name}") for name in (*settings.delays, *settings.shares)}
+
+    def delay(self, name: str, turn: Turn) -> int:
+        """The next delay of that name in nanoseconds; the turn keeps it."""
+        turn.drawn_ns[name] = self._settings.delays[name].draw(self._streams[name])
+        return turn.drawn_ns[name]
+
+    def fate(self) -> Fate:
+        """The fate of the next turn."""
+        return {name: self._streams[name].random() < share for name, share in self._settings.shares.items()}

@@ -1,0 +1,152 @@
+"""Sums of a load test under way: what all its shards have shipped, without what only the final verdict needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.live.progress import Generator
+from pytest_rtmedload.results.histogram import HIGHEST_US, Histogram, bucket_of, lower_edge
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Health, Outcome, Phase, ValueStats
+from pytest_rtmedload.verdict.health import FEWEST_STARTS, LAGGING_FLOOR_NS, MOST_FRAME_LATENESS_NS, MOST_LAGGING
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.recording import Clock, Recording, SeriesKey
+
+_FEWEST_NS: Final = 500_000_000
+"""A share of less measured time than this says nothing."""
+
+
+class Distribution:
+    """Latencies in the buckets of `Histogram`, dense: it is asked again every second, while it grows.
+
+    A sorted walk over the thousand buckets of a sparse one takes half a millisecond of the loop that makes the load.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np  # noqa: PLC0415 - 80 ms, only where load tests run
+
+        self._counts = np.zeros(bucket_of(HIGHEST_US) + 1, np.int64)
+        self.count = 0
+        self.max_us = 0
+
+    def add(self, histogram: Histogram) -> None:
+        """Add all samples of a histogram."""
+        counts = histogram.counts
+        self._counts[list(counts)] += list(counts.values())  # each bucket is there once
+        self.count += histogram.count
+        self.max_us = max(self.max_us, histogram.max_us)
+
+    def at_rank(self, rank: int) -> int | None:
+        """As of `Histogram`: the `rank`-th smallest value in microseconds; None when there are fewer."""
+        if not 1 <= rank <= self.count:
+            return None
+        return lower_edge(int(self._counts.cumsum().searchsorted(rank)))
+
+    def above(self, limit_us: int) -> int:
+        """Number of samples in buckets above the bucket of the limit."""
+        return int(self._counts[bucket_of(limit_us) + 1 :].sum())
+
+
+@dataclass(slots=True)
+class Sums:
+    """Of one metric, in the measured phase."""
+
+    ok: Distribution = field(default_factory=Distribution)
+    waited: Histogram = field(default_factory=Histogram)
+    """What was waited for the samples that are censored."""
+    failed: int = 0
+    aborted: int = 0
+    calls: set[str] = field(default_factory=set)
+    """The calls its samples were made in, if any."""
+
+    @property
+    def n(self) -> int:
+        """Samples that a percentile is over."""
+        return self.ok.count + self.waited.count
+
+    def add(self, outcome: str, histogram: Histogram) -> None:
+        """Add samples that ended in this way."""
+        if outcome == Outcome.OK:
+            self.ok.add(histogram)
+        elif outcome == Outcome.CENSORED:
+            self.waited.merge(histogram)
+        elif outcome == Outcome.FAILED:
+            self.failed += histogram.count
+        else:
+            self.aborted += histogram.count
+
+
+class Tally:
+    """What was shipped of one load test until now.
+
+    Args:
+        clock: from when its latencies are counted.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._errors: dict[str, int] = {}
+        self._health = Health()
+        self.metrics: dict[str, Sums] = {}
+        self.values: dict[str, ValueStats] = {}
+        """Quantities that are no times, over all tags."""
+        self.iterations = 0
+        """Of all phases, however they ended."""
+        self.lost = 0
+        """Of these, the ones that did not end well."""
+
+    def add(self, delta: Recording) -> int:
+        """Add what was shipped; returns how many iterations it tells of."""
+        before = self.iterations
+        for key, cells in delta.series.items():
+            if key.clock == self._clock:
+                for cell, histogram in cells.items():
+                    self._add(key, histogram, measured=cell.phase == Phase.MEASURE)
+        for key, samples in delta.calls.items():
+            if key.metric in self.metrics:
+                self.metrics[key.metric].calls.update(sample.call for sample in samples)
+        for (name, _), stats in delta.values.items():
+            self.values.setdefault(name, ValueStats(stats.unit)).merge(stats)
+        for message, group in delta.errors.items():
+            self._errors[message] = self._errors.get(message, 0) + group.count
+        self._health.merge(delta.health)
+        return self.iterations - before
+
+    def error(self) -> tuple[str, int] | None:
+        """The most frequent error and its count."""
+        return max(self._errors.items(), key=lambda pair: pair[1], default=None)
+
+    def generator(self) -> Generator:
+        """How the load generator does."""
+        health = self._health
+        early = health.measured_ns < _FEWEST_NS
+        return Generator(
+            lag_p99_ms=_milliseconds(health.lag),
+            cpu_percent=None if early else 100 * health.thread_cpu_ns / health.measured_ns,
+            frames_late_ms=_milliseconds(health.frame_lateness),
+            troubled=_troubled(health),
+        )
+
+    def _add(self, key: SeriesKey, histogram: Histogram, *, measured: bool) -> None:
+        if key.metric == ITERATION:
+            self.iterations += histogram.count
+            self.lost += histogram.count if key.outcome != Outcome.OK else 0
+        if measured:
+            self.metrics.setdefault(key.metric, Sums()).add(key.outcome, histogram)
+
+
+def _troubled(health: Health) -> bool:
+    """Whether the generator would spoil the verdict if the test ended now."""
+    possible = health.planned_starts - health.dropped_starts
+    return (
+        health.lagging_ns > max(MOST_LAGGING * health.measured_ns, LAGGING_FLOOR_NS)
+        or health.achieved_starts < FEWEST_STARTS * possible
+        or (health.frames > 0 and health.frames_late_ns >= MOST_FRAME_LATENESS_NS * health.frames)
+    )
+
+
+def _milliseconds(of: Histogram) -> float | None:
+    us = of.percentile(0.99)
+    return None if us is None else us / 1000

@@ -1,0 +1,390 @@
+"""The pytest plugin: hooks and fixtures, wiring only.
+
+What a run costs when it has no load tests is kept low: everything heavy is imported when the first load test runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TextIO
+
+import pytest
+
+from pytest_rtmedload.plugin import options as declared
+from pytest_rtmedload.plugin import selection
+from pytest_rtmedload.plugin.call_fixtures import browser_call, phone_call
+from pytest_rtmedload.users.user_fixture import Recipe, known_names, makes_recipes
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine, Generator
+
+    from pytest_rtmedload.plugin.explicit_run import LoadRun
+    from pytest_rtmedload.plugin.groups import Arrangement
+    from pytest_rtmedload.plugin.run import Run, Tests
+    from pytest_rtmedload.shards.multi_coordinator import Coordination
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+
+__all__ = ["browser_call", "phone_call"]
+
+MARKER = (
+    "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
+    "virtual users and judged by its latency percentiles"
+)
+CHANNEL = "rtmedload_channel"
+"""Key of pytest-xdist's `workerinput` under which a worker finds its link to the coordinator."""
+ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
+"""Names under which pytest-asyncio may be registered."""
+SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
+OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
+GROUPS: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""Node id of each load test that was selected → its group."""
+PARALLEL: pytest.StashKey[Arrangement] = pytest.StashKey()
+UNASKED: pytest.StashKey[int] = pytest.StashKey()
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+TESTS: pytest.StashKey[Tests] = pytest.StashKey()
+TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    declared.add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, None, None]:
+    yield
+    declared.add_aliases(parser, args)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Before pytest-xdist reads how many workers it shall start."""
+    asked = not hasattr(config, "workerinput") and declared.mentioned(config, "parallel")
+    if asked and options_of(config).parallel:
+        from pytest_rtmedload.plugin.groups import arrange  # noqa: PLC0415 - only where it is asked for
+
+        config.stash[PARALLEL] = arrange(config, debug=options_of(config).debug)
+    return (yield)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return config.stash[PARALLEL].note if PARALLEL in config.stash else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
+        options_of(config)  # a wrong option is one line, whatever tests there are
+    if declared.mentioned(config, "uvloop") and options_of(config).uvloop:
+        from pytest_rtmedload.plugin.uvloop_factory import UvloopPlugin  # noqa: PLC0415 - only where it is asked for
+
+        config.pluginmanager.register(UvloopPlugin(), "rtmedload-uvloop")
+    if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no" and config.getoption("tx", None):
+        _become_controller(config)
+
+
+def _become_controller(config: pytest.Config) -> None:
+    """Load tests run in the workers of pytest-xdist."""
+    from pytest_rtmedload.xdist.controller import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
+    from pytest_rtmedload.xdist.groups import GroupsPlugin  # noqa: PLC0415 - as above
+
+    def begin() -> Coordination:
+        return prepared_run_of(config).coordinator
+
+    groups = GroupsPlugin(lambda: config.stash.get(GROUPS, {})) if side_by_side(config) else None
+    if groups is not None:
+        config.pluginmanager.register(groups, "rtmedload-groups")
+    controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.lanes)
+    config.pluginmanager.register(controller, "rtmedload-controller")
+
+
+def side_by_side(config: pytest.Config) -> bool:
+    """Whether the groups of load tests run at the same time."""
+    return PARALLEL in config.stash and config.stash[PARALLEL].side_by_side
+
+
+def options_of(config: pytest.Config) -> LoadConfig:
+    """The options of this run, read once."""
+    if OPTIONS not in config.stash:
+        from pytest_rtmedload.plugin.config import load_config  # noqa: PLC0415 - only where there are load tests or options
+
+        config.stash[OPTIONS] = load_config(config)
+    return config.stash[OPTIONS]
+
+
+def run_of(config: pytest.Config) -> Run:
+    """The run, begun when the first load test needs it, in the process that writes the results."""
+    if RUN not in config.stash:
+        from pytest_rtmedload.plugin.run import Run, open_terminal  # noqa: PLC0415 - only runs with load tests pay for it
+
+        if TERMINAL not in config.stash:
+            config.stash[TERMINAL] = open_terminal()
+        terminal = config.stash[TERMINAL]
+        config.stash[RUN] = Run(config, options_of(config), terminal, side_by_side=side_by_side(config))
+    return config.stash[RUN]
+
+
+def prepared_run_of(config: pytest.Config) -> Run:
+    """The run, where other processes collect: its reports can be written, or it does not begin."""
+    from pytest_rtmedload.plugin.run import prepare_reports  # noqa: PLC0415 - only runs with load tests pay for it
+
+    prepare_reports(config, options_of(config))
+    return run_of(config)
+
+
+def tests_of(config: pytest.Config) -> Tests:
+    """What runs load tests in this process, which may be one of pytest-xdist's workers."""
+    if TESTS not in config.stash:
+        given = getattr(config, "workerinput", {})
+        if CHANNEL in given:
+            from pytest_rtmedload.plugin.run import Tests  # noqa: PLC0415 - only runs with load tests pay for it
+            from pytest_rtmedload.xdist.controller import ChannelLink  # noqa: PLC0415 - as above
+
+            config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config))
+        else:
+            config.stash[TESTS] = run_of(config).tests()
+    return config.stash[TESTS]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> Generator[None, Any, Any]:
+    if collector.istestfunction(obj, name) and inspect.iscoroutinefunction(obj):
+        _let_async_plugin_run(collector, obj)
+    made = yield
+    for item in made if isinstance(made, list) else [made]:
+        if isinstance(item, pytest.Function) and selection.is_load_test(item):
+            _adopt(item)
+    return made
+
+
+def _let_async_plugin_run(collector: pytest.Module | pytest.Class, function: Callable[..., Any]) -> None:
+    """In pytest-asyncio's strict mode an async load test needs no second marker."""
+    own = {mark.name for mark in getattr(function, "pytestmark", ())} | {mark.name for mark in collector.iter_markers()}
+    ours = "load" in own or not known_names.isdisjoint(inspect.signature(function).parameters)
+    plugins = collector.config.pluginmanager
+    if ours and not own & {"asyncio", "anyio"} and any(plugins.has_plugin(name) for name in ASYNCIO_PLUGIN):
+        pytest.mark.asyncio(function)
+
+
+def _adopt(item: pytest.Function) -> None:
+    """A load test has the marker, and its arguments are right."""
+    from pytest_rtmedload.plugin.marker import marker_arguments  # noqa: PLC0415 - only where there are load tests
+
+    if item.get_closest_marker("load") is None:
+        item.add_marker("load")
+    if set(inspect.signature(item.function).parameters) >= selection.LOAD_FIXTURES:
+        raise pytest.Collector.CollectError(f"{item.nodeid}: a test asks for load or for load_run, not for both")
+    try:
+        marker_arguments(item)
+    except ValueError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests = [item for item in items if isinstance(item, pytest.Function) and selection.is_load_test(item)]
+    if not tests:
+        return
+    from pytest_rtmedload.plugin.marker import spec_of  # noqa: PLC0415 - only where there are load tests
+
+    options = options_of(config)
+    for item in tests:
+        try:
+            item.stash[SPEC] = spec_of(item, options)
+        except ValueError as error:  # sizes that cannot go together; what the marker says alone was checked before
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+        reason = selection.why_not(item, config, options)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+            config.stash[UNASKED] = config.stash.get(UNASKED, 0) + (reason == selection.UNASKED)
+            tests = [test for test in tests if test is not item]
+    config.stash[GROUPS] = {test.nodeid: test.stash[SPEC].group for test in tests}
+    if tests and CHANNEL in getattr(config, "workerinput", {}):
+        from pytest_rtmedload.xdist.worker import WorkerPlugin  # noqa: PLC0415 - only with pytest-xdist
+
+        nodeids = [test.nodeid for test in tests]
+        worker = tests_of(config).announce(nodeids)
+        config.pluginmanager.register(WorkerPlugin(config, worker, nodeids), "rtmedload-worker")
+    elif tests and not config.option.collectonly:
+        from pytest_rtmedload.plugin.run import open_terminal, prepare_reports  # noqa: PLC0415 - as above
+
+        prepare_reports(config, options)
+        config.stash[TERMINAL] = open_terminal()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    if not isinstance(item, pytest.Function):
+        return (yield)
+    if SPEC in item.stash and "load_run" in item.funcargs:
+        result = yield
+        if not getattr(item.funcargs["load_run"], "finished", True):
+            pytest.fail("load_run never ran a load test: 'await load_run(body, …)' in an async test", pytrace=False)
+        return result
+    if SPEC not in item.stash and not any(isinstance(value, Recipe) for value in item.funcargs.values()):
+        return (yield)
+    original = item.obj
+    item.obj = _fanned_out(item, original)
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if RUN in item.config.stash:
+            item.config.stash[RUN].ignore_interrupts()
+        raise
+    finally:
+        item.obj = original
+
+
+def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable[..., Any]:
+    """What runs in place of the test function: by the user's async plugin, or on a loop of its own for a plain one."""
+    from pytest_rtmedload.plugin.run import once  # noqa: PLC0415 - only where there are load tests or user fixtures
+    from pytest_rtmedload.users.threads import on_threads  # noqa: PLC0415 - as above
+
+    asynchronous = inspect.iscoroutinefunction(item.function)
+    factory = loop_factory(item.config)
+    body = original if asynchronous else on_threads(original)
+
+    @functools.wraps(original)
+    async def load_test(**arguments: Any) -> None:
+        if SPEC in item.stash:
+            check_loop(item.nodeid)
+            await tests_of(item.config).load_test(item, item.stash[SPEC], body, arguments)
+        else:
+            await once(original, arguments)
+
+    if asynchronous:
+        return load_test
+
+    @functools.wraps(original)
+    def plain_load_test(**arguments: Any) -> None:
+        run_alone(load_test(**arguments), factory)
+
+    return plain_load_test
+
+
+def check_loop(nodeid: str) -> None:
+    """Virtual users are asyncio tasks; anyio may have been told to use something else."""
+    import asyncio  # noqa: PLC0415 - only where there are load tests
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pytest.fail(f"{nodeid}: load tests run on asyncio: give anyio_backend the value 'asyncio'", pytrace=False)
+
+
+def loop_factory(config: pytest.Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loops that no async plugin makes."""
+    plugin = config.pluginmanager.get_plugin("rtmedload-uvloop")
+    return None if plugin is None else plugin.new_event_loop
+
+
+def run_alone(
+    coroutine: Coroutine[Any, Any, None], factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> None:
+    """Run a coroutine on an event loop of its own."""
+    import asyncio  # noqa: PLC0415 - only where there is no async plugin to do it
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(coroutine)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Without an async plugin (`-p no:asyncio`) a load test runs on an event loop of its own."""
+    if SPEC not in pyfuncitem.stash or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    if "anyio_backend" in pyfuncitem.fixturenames:
+        return None
+    names = inspect.signature(pyfuncitem.function).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
+    run_alone(pyfuncitem.obj(**arguments), loop_factory(pyfuncitem.config))
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Only user fixtures can be given what exists once per user."""
+    if makes_recipes(fixturedef.func):
+        return
+    for need in fixturedef.argnames:
+        if need in known_names and isinstance(request.getfixturevalue(need), Recipe):
+            pytest.fail(
+                f"fixture {fixturedef.argname!r} asks for {need!r}, which every virtual user has its own of: "
+                f"define {fixturedef.argname!r} with @pytest_rtmedload.user_fixture",
+                pytrace=False,
+            )
+
+
+@pytest.fixture
+def load() -> Recipe:
+    """One virtual user's handle: measured clients and measurements."""
+    from pytest_rtmedload.users.fan_out import LOAD  # noqa: PLC0415 - only where there are load tests
+
+    return LOAD
+
+
+@pytest.fixture
+def load_run(request: pytest.FixtureRequest) -> LoadRun:
+    """A load test as a call, whose result the test judges itself.
+
+    `result = await load_run(body, users=50, duration="20s")`; a plain test leaves out the `await`.
+    """
+    from pytest_rtmedload.plugin.explicit_run import BlockingLoadRun, LoadRun  # noqa: PLC0415 - only where there are load tests
+
+    item, config = request.node, request.config
+    kind = LoadRun if inspect.iscoroutinefunction(item.function) else BlockingLoadRun
+    return kind(item, functools.partial(tests_of, config), options_of(config))
+
+
+@pytest.fixture
+def _rtmedload_agent(request: pytest.FixtureRequest) -> object:
+    return tests_of(request.config).agent()
+
+
+@pytest.fixture
+def agent(_rtmedload_agent: object) -> object:
+    """The agent under test: `url`, `dialect` and `embedded`. Starts the embedded agent when none is named."""
+    return _rtmedload_agent
+
+
+@pytest.fixture(scope="session")
+def service_endpoint(request: pytest.FixtureRequest) -> Callable[[str], object]:
+    """Where a backend service is: `service_endpoint("llm")`, or redis, cosmos, speech. See docs/backend.md.
+
+    The service that was named in the environment, else the embedded one, which starts when it is first asked for.
+    """
+    return lambda name: tests_of(request.config).endpoint(name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if RUN in session.config.stash:
+        session.config.stash[RUN].finish(session, exitstatus)
+
+
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    run = config.stash.get(RUN, None)
+    return None if run is None else run.criterion_status(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    run = terminalreporter.config.stash.get(RUN, None)
+    if run is not None:
+        run.write_summary(terminalreporter)
+    unasked = terminalreporter.config.stash.get(UNASKED, 0)
+    if unasked:
+        tests = "load test was" if unasked == 1 else "load tests were"
+        terminalreporter.write_line(f"{unasked} {tests} not asked for: run with -m load or --load-suite quick")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].close()
+    if TERMINAL in config.stash:
+        config.stash[TERMINAL].close()

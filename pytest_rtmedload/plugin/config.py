@@ -1,0 +1,219 @@
+"""Reads the configuration of a run: every option from the strongest source that names it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rtmedload.dialects import DEFAULT_DIALECT, dialect_named
+from pytest_rtmedload.plugin.options import BY_NAME, GROUP_OPTIONS, SIZES, Option
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.spec.durations import per_second, seconds, some_seconds
+from pytest_rtmedload.spec.endpoints import NamedServices
+from pytest_rtmedload.spec.load_config import LoadConfig, Sizes
+from pytest_rtmedload.spec.shapes import parse_shape
+from pytest_rtmedload.spec.suites import DEFAULT_SUITE, suite_named
+from pytest_rtmedload.spec.target_syntax import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEFAULT_GREETING_S: Final = 10.0
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def _number_from_zero(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(f"{text!r} is not true or false")
+
+
+def _evidence(text: str) -> Evidence:
+    modes = [mode for mode in Evidence if mode is not Evidence.NONE]  # that one is the smoke suite's
+    if text not in modes:
+        raise ValueError(f"{text!r} is not one of {', '.join(modes)}")
+    return Evidence(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or len(text.split("//", 1)[1].strip("/")) == 0:
+        raise ValueError(f"{text!r} is not a URL: write it as http://host:port or https://host")
+    return text.rstrip("/")
+
+
+def _ws_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("ws", "wss", "http", "https") or not separator or not rest.strip("/"):
+        raise ValueError(f"{text!r} is not a URL: write it as ws://host:port or wss://host")
+    return text.rstrip("/")
+
+
+def _number(text: str) -> str:
+    if not re.fullmatch(r"\+[1-9]\d{1,14}", text):
+        raise ValueError(f"{text!r} is not a telephone number: write it as +15550100000")
+    return text
+
+
+def _dialect(text: str) -> str:
+    return dialect_named(text).name
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or any(c in name + value for c in "\r\n"):
+        raise ValueError("a header is written as 'Name: value'")
+    return name.strip(), value.strip()
+
+
+READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "users": _count,
+    "duration": some_seconds,
+    **dict.fromkeys(("ramp", "warmup", "think"), seconds),
+    "rate": per_second,
+    "shape": parse_shape,
+    "evidence": _evidence,
+    "suite": suite_named,
+    "host": _url,
+    "ws_host": _ws_url,
+    "dialect": _dialect,
+    "header": _header,
+    "allow_calls": _flag,
+    "greeting": seconds,
+    "record_calls": _number_from_zero,
+    "call_number": _number,
+    "target": parse_target,
+    "seed": _seed,
+    "live": _flag,
+    **dict.fromkeys(("samples", "debug", "uvloop", "parallel"), _flag),
+    **{f"{word}_users": _count for word in GROUP_OPTIONS.values()},
+}
+"""What reads the text of an option; the others are texts."""
+
+
+class _Source:
+    """Reads options of one source, with one clear line for a wrong value."""
+
+    def __init__(self, raw: Callable[[Option], tuple[str, Any]]) -> None:
+        self._raw = raw
+
+    def get(self, option: Option) -> Any:
+        """The value this source gives, None when it is silent.
+
+        Raises:
+            pytest.UsageError: the value is wrong.
+        """
+        spelling, raw = self._raw(option)
+        if raw in (None, "", []):
+            return None
+        read = READERS.get(option.name, str)
+        try:
+            if option.many:
+                return [read(line) for line in (raw if isinstance(raw, list) else [raw])]
+            return read(str(raw))
+        except ValueError as error:
+            raise pytest.UsageError(f"{spelling}: {error}") from None
+
+
+def _sources(config: pytest.Config, environment: Mapping[str, str]) -> tuple[_Source, _Source, _Source]:
+    def from_ini(option: Option) -> tuple[str, Any]:
+        twin = "load_targets" if option.name == "target" else option.dest
+        return f"{twin} in the ini file", config.getini(twin) or config.getini(option.dest)
+
+    def from_environment(option: Option) -> tuple[str, Any]:
+        for variable in (option.variable, *option.variables):
+            if environment.get(variable):
+                text = environment[variable]
+                return variable, text.splitlines() if option.many else text
+        return option.variable, None
+
+    command_line = _Source(lambda option: (option.switch, config.getoption(option.dest, None)))
+    return command_line, _Source(from_ini), _Source(from_environment)
+
+
+def load_config(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> LoadConfig:
+    """Read all sources.
+
+    Raises:
+        pytest.UsageError: a value is wrong; the message names where it stands and what would be right.
+    """
+    sources = _sources(config, environment)
+
+    def strongest(name: str, default: Any = None) -> Any:
+        option = BY_NAME[name]
+        return next((value for source in sources if (value := source.get(option)) is not None), default)
+
+    def sizes(values: _Source) -> Sizes:
+        named = {o.name: v for o in SIZES if (v := values.get(o)) is not None}
+        users = {g: v for g, word in GROUP_OPTIONS.items() if (v := values.get(BY_NAME[f"{word}_users"])) is not None}
+        return Sizes(named, users)
+
+    seed = strongest("seed")
+    headers = [pair for source in reversed(sources) for pair in source.get(BY_NAME["header"]) or ()]
+    return LoadConfig(
+        suite=strongest("suite") or suite_named(DEFAULT_SUITE),
+        suite_named=sources[0].get(BY_NAME["suite"]) is not None,
+        command_line=sizes(sources[0]),
+        ini=sizes(sources[1]),
+        environment=sizes(sources[2]),
+        targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
+        host=strongest("host"),
+        ws_host=strongest("ws_host"),
+        dialect=strongest("dialect", DEFAULT_DIALECT),
+        headers=dict(headers),
+        allow_calls=strongest("allow_calls", False),
+        call_number=strongest("call_number"),
+        greeting=strongest("greeting", DEFAULT_GREETING_S),
+        record_calls=strongest("record_calls", 0),
+        report_dir=strongest("report_dir", "results"),
+        root=config.rootpath,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        live=strongest("live"),
+        uvloop=strongest("uvloop", False),
+        parallel=strongest("parallel", False),
+        embedded=tuple(strongest("embedded", ())),
+        duration_cap=_from_variable(environment, "TEST_DURATION", seconds),
+        users_cap=_from_variable(environment, "MAX_USERS", _count),
+        samples=strongest("samples", False),
+        debug=strongest("debug", False) or bool(config.getoption("usepdb", False)),
+        debug_named=bool(sources[0].get(BY_NAME["debug"])),
+        services=NamedServices.from_environment(environment),
+    )
+
+
+def _from_variable(environment: Mapping[str, str], name: str, read: Callable[[str], Any]) -> Any:
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{name}: {error}") from None

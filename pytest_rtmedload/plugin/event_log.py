@@ -1,0 +1,69 @@
+"""What is written down while load tests run: samples one by one, and operations in debug mode, a line each.
+
+A terminal or a disk that refuses ends the writing, never a test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from pytest_rtmedload.shards.event_sink import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_rtmedload.results.samples import SampleRows
+    from pytest_rtmedload.spec.load_config import LoadConfig
+
+
+class RunJournal(Journal):
+    """The journal of a run, in the process that writes the results.
+
+    Args:
+        options: say what is written down.
+        stamp: when the run started, which names its files.
+        terminal: the real terminal, not what pytest captures.
+    """
+
+    def __init__(self, options: LoadConfig, stamp: datetime, terminal: TextIO) -> None:
+        self._terminal: TextIO | None = terminal
+        self._samples = None
+        if options.samples:
+            from pytest_rtmedload.report.sample_file import SampleFile  # noqa: PLC0415 - only where it is asked for
+
+            self._samples = SampleFile(options.directory, stamp)
+
+    def began(self, nodeid: str) -> None:
+        """The start line of a test was drawn."""
+        if self._samples is not None:
+            self._samples.begin(nodeid)
+
+    def sampled(self, nodeid: str, rows: Sequence[SampleRows]) -> None:
+        """A shard shipped samples."""
+        if self._samples is not None:
+            self._samples.add(nodeid, rows)
+
+    def discarded(self, nodeid: str) -> None:
+        """A test begins anew, or is made once more: what it has shipped so far counts for nothing."""
+        if self._samples is not None:
+            self._samples.discard(nodeid)
+
+    def told(self, line: str) -> None:
+        """An operation ended, in debug mode."""
+        if self._terminal is None:
+            return
+        try:
+            self._terminal.write(f"{line}\n")
+            self._terminal.flush()
+        except (OSError, ValueError):  # closed, gone, or an encoding without our characters
+            self._terminal = None
+
+    def close(self) -> tuple[Path | None, list[str]]:
+        """End the writing; returns the file of samples, if there is one, and why samples are missing."""
+        if self._samples is None:
+            return None, []
+        self._samples.close()
+        problem = self._samples.problem
+        return self._samples.path, [] if problem is None else [problem]

@@ -1,0 +1,340 @@
+"""A pytest run with load tests: finds the agent, runs each test, turns verdicts into outcomes, writes the reports."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
+
+import pytest
+
+from pytest_rtmedload.agent_provider import AgentProvider
+from pytest_rtmedload.backends.resolve import NotNamed, find
+from pytest_rtmedload.dialects import Dialect, dialect_named
+from pytest_rtmedload.live.factory import live_view
+from pytest_rtmedload.live.observer import Watch
+from pytest_rtmedload.plugin.event_log import RunJournal
+from pytest_rtmedload.plugin.live_view_hooks import NAME, StepsAside
+from pytest_rtmedload.plugin.run_info import run_info
+from pytest_rtmedload.report.ci import junit
+from pytest_rtmedload.report.ci.publishers import announcers
+from pytest_rtmedload.report.files import prepare_directory, write_reports
+from pytest_rtmedload.report.json_report import test_to_dict
+from pytest_rtmedload.report.terminal.writer import write_summary
+from pytest_rtmedload.results.model import RunResult, Verdict
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.shards.coordinator import Coordinator
+from pytest_rtmedload.shards.link import InProcessLink
+from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
+from pytest_rtmedload.shards.multi_coordinator import SideBySide
+from pytest_rtmedload.shards.worker import Worker
+from pytest_rtmedload.users.user_fixture import Entered
+from pytest_rtmedload.verdict.run import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from pytest_rtmedload.report.written import ReportFiles
+    from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.multi_coordinator import Coordination
+    from pytest_rtmedload.spec.endpoints import Endpoint
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+
+FICTIONAL_NUMBER: Final = "+15550100000"
+"""555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnderTest:
+    """What the `agent` fixture gives."""
+
+    url: str
+    """Base URL, without a slash at its end."""
+    dialect: Dialect
+    """Paths and bodies of the agent's version."""
+    embedded: bool
+    """True for the stand-in that comes with the plugin."""
+    number_to_call: str | None
+    """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
+
+
+class Tests:
+    """Runs load tests in this process, as one of the coordinator's workers.
+
+    Args:
+        link: leads to the coordinator.
+        options: the options.
+    """
+
+    def __init__(self, link: Link, options: LoadConfig) -> None:
+        self._options = options
+        self._worker = Worker(link, options)
+
+    def announce(self, nodeids: list[str]) -> Worker:
+        """Tell the coordinator which load tests this process has collected; returns what talks to it."""
+        self._worker.tell("hello", version=own_version())
+        self._worker.tell("collected", nodeids=nodeids)
+        return self._worker
+
+    def agent(self) -> AgentUnderTest:
+        """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
+        agent = self._found(None)
+        allowed = self._options.call_number if self._options.allow_calls else None
+        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
+        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """`url` and `key` of a service of the embedded agent (`llm`, `cosmos`, `speech`), started on demand.
+
+        Without one the test errs, later ones are skipped.
+        """
+        return self._found(name)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """A backend service: the one that was named, else the embedded one; a test of neither is skipped."""
+        try:
+            return find(name, self._options, self.service)
+        except NotNamed as reason:
+            skipped = str(reason)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(skipped)
+
+    def _found(self, service: str | None) -> dict[str, Any]:
+        refused: Refused | None = None
+        try:
+            found = self._worker.find(service)
+        except Refused as error:
+            refused = error
+        if refused is not None:  # outside of the handler, so that one reason is shown and not two
+            _refuse(refused)
+        return found
+
+    async def load_test(
+        self,
+        item: pytest.Item,
+        spec: LoadSpec,
+        body: Callable[..., Awaitable[object]],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        """Fan a test out and end it as its verdict says.
+
+        Raises:
+            BaseException: pytest's outcome of this test.
+        """
+        judged = await self.judged(spec, body, arguments)
+        item.user_properties.extend(judged.properties)
+        conclude(judged)
+
+    async def judged(
+        self, spec: LoadSpec, body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]
+    ) -> Judged:
+        """Run a load test; once more under provisional evidence when the generator spoiled the first run.
+
+        Raises:
+            BaseException: pytest's outcome when it could not run, or was ended from within.
+        """
+        raised: list[Exception] = []
+        if self._options.debug:
+            body = _remembering(body, raised)
+        refused: Refused | None = None
+        try:
+            judged = await self._worker.run(LoadTest(spec, body, arguments))
+            invalid = judged.result["verdict"] == Verdict.INVALID and judged.result["complete"]
+            if invalid and spec.evidence is Evidence.PROVISIONAL:
+                reason = next(iter(judged.result["reasons"]), "")
+                judged = await self._worker.run(LoadTest(replace(spec, after=reason), body, arguments))
+        except Refused as error:
+            refused = error
+        if refused is not None:
+            _refuse(refused)
+        return replace(judged, raised=next(iter(raised), None))
+
+
+class Run:
+    """The coordinator's side: one per pytest run, in the process that writes the results.
+
+    Args:
+        config: pytest's.
+        options: the options.
+        terminal: where the live view is shown.
+        side_by_side: groups run at the same time, each under a coordinator of its own.
+    """
+
+    def __init__(
+        self, config: pytest.Config, options: LoadConfig, terminal: TextIO, *, side_by_side: bool = False
+    ) -> None:
+        self._config = config
+        self._options = options
+        self._started = datetime.now().astimezone()
+        self._directory = Path(config.rootpath, options.report_dir)
+        self._agents = AgentProvider(options)
+        captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
+        colour = config.getoption("color", "auto") != "no"
+        live = False if options.debug else options.live  # operations are told in lines of their own
+        self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
+        config.pluginmanager.register(StepsAside(self._view), NAME)
+        watch, began = Watch(self._view, options.targets), time.perf_counter()
+        self._journal = RunJournal(options, self._started, terminal)
+        coordinator = functools.partial(
+            Coordinator, options, self._agents, _present, watch, began=began, journal=self._journal
+        )
+        self.coordinator: Coordination = SideBySide(coordinator) if side_by_side else coordinator()
+        self._result: RunResult | None = None
+        self._written: ReportFiles | None = None
+        self._announcers = announcers(os.environ, config.rootpath)
+        for announcer in self._announcers:
+            config.pluginmanager.register(announcer.places)
+        self._announced: list[str] = []
+        self._criteria_logged = False
+        self._on_interrupt: Any = None  # what SIGINT did before it was ignored
+
+    def tests(self) -> Tests:
+        """A worker in this process."""
+        near, far = InProcessLink.pair()
+        self.coordinator.connect(near)
+        return Tests(far, self._options)
+
+    def finish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
+        self.ignore_interrupts()
+        try:
+            self._finish(session, exitstatus)
+        finally:
+            self._hear_interrupts()
+
+    def ignore_interrupts(self) -> None:
+        """From here to the last report: a second Ctrl-C must not cost the result that the first one left."""
+        if self._on_interrupt is None and threading.current_thread() is threading.main_thread():
+            self._on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _hear_interrupts(self) -> None:
+        if self._on_interrupt is not None:
+            signal.signal(signal.SIGINT, self._on_interrupt)
+            self._on_interrupt = None
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
+        self.coordinator.finish()
+        info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
+        self._agents.stop()
+        tests = self.coordinator.results
+        if not tests:
+            return
+        strict = self._options.suite.evidence is Evidence.STRICT
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        complete = ended and not session.shouldstop and not session.shouldfail
+        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self.coordinator.elapsed)
+        self._result = RunResult(summary, info, criteria, tests)
+        self._written = write_reports(self._result, self._directory, self._started, *self._journal.close())
+        self._announced = [
+            line
+            for announcer in self._announcers
+            for line in announcer.announce(self._result, self._written, self._options.redact, goals_fail=strict)
+        ]
+        for report in junit.criterion_reports(criteria, goals_fail=strict):
+            self._config.hook.pytest_runtest_logreport(report=report)
+            if report.failed and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._criteria_logged = True
+
+    def criterion_status(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        """How pytest shows a criterion of the run, which is no test of the user; None for any other report."""
+        return junit.criterion_status(report, logged=self._criteria_logged)
+
+    def write_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what the run came to."""
+        if self._result is not None:
+            write_summary(terminalreporter, self._result, self._written, self._config.get_verbosity())
+            for line in self._announced:
+                terminalreporter.write_line(line)
+
+    def close(self) -> None:
+        """End what is still running, whatever happened before."""
+        self._hear_interrupts()
+        self._view.finish()
+        self._journal.close()
+        self._agents.stop()
+
+
+def prepare_reports(config: pytest.Config, options: LoadConfig) -> None:
+    """Make sure, before anything runs, that results can be written.
+
+    Raises:
+        pytest.UsageError: they cannot; one line with what to do.
+    """
+    try:
+        prepare_directory(Path(config.rootpath, options.report_dir))
+    except OSError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def conclude(judged: Judged) -> None:
+    """End a test as its verdict says.
+
+    Raises:
+        BaseException: pytest's failure, if it failed; while it is debugged what its body raised, so that a debugger
+            opens there.
+    """
+    if judged.failed and judged.raised is not None:
+        judged.raised.add_note(judged.text.partition("\n")[0])
+        raise judged.raised
+    if judged.failed:
+        pytest.fail(judged.text, pytrace=False)
+
+
+def _remembering(body: Callable[..., Awaitable[object]], raised: list[Exception]) -> Callable[..., Awaitable[object]]:
+    """The body, of which we remember what it raises."""
+
+    @functools.wraps(body)
+    async def remembered(**arguments: Any) -> None:
+        try:
+            await body(**arguments)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return remembered
+
+
+async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+    """Run an ordinary test that uses user fixtures: it is its own only user."""
+    async with contextlib.AsyncExitStack() as stack:
+        entered = Entered(stack, {})
+        result = body(**{name: await entered.resolve(value) for name, value in arguments.items()})
+        if inspect.isawaitable(result):
+            await result
+
+
+def _present(result: TestResult) -> dict[str, Any]:
+    """What a worker is told of a result."""
+    return {
+        "failed": result.failed_test,
+        "text": junit.failure_text(result),
+        "properties": junit.properties(result),
+        "result": test_to_dict(result),
+    }
+
+
+def _refuse(refused: Refused) -> NoReturn:
+    if refused.skip:
+        pytest.skip(str(refused))
+    pytest.fail(str(refused), pytrace=False)
+
+
+def open_terminal() -> TextIO:
+    """The real standard output; to be called while pytest does not capture it."""
+    try:
+        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace")
+    except (OSError, ValueError, AttributeError):
+        return Path(os.devnull).open("w", encoding="utf-8")

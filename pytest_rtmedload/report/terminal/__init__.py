@@ -1,0 +1,1 @@
+"""The summary in pytest's terminal and in the log."""

@@ -1,0 +1,117 @@
+"""The run as plain text, for the terminal and the summary log: what a stranger understands in ten seconds.
+
+Verdict, why, failures, passes, what the words mean, what to do next, paths, in this order. A test that passed is a
+line; what explains several tests is said once, at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_rtmedload.report import phrases
+from pytest_rtmedload.report.advice import next_steps
+from pytest_rtmedload.report.glossary import meanings
+from pytest_rtmedload.report.terminal.details import details
+from pytest_rtmedload.report.terminal.passed import needs_no_words, passed
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.text import formats
+from pytest_rtmedload.text.spans import TONES, Span, joined, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_rtmedload.results.model import RunResult, TestResult
+    from pytest_rtmedload.text.spans import Line
+
+
+_SHOWN_STEPS: Final = 3
+
+
+def summary_text(run: RunResult, written: Sequence[str] = (), problems: Sequence[str] = ()) -> str:
+    """The summary log: everything, metrics tables included.
+
+    Args:
+        run: the finished run.
+        written: paths of the reports.
+        problems: one line for each report that could not be written.
+    """
+    lines = summary_lines(run, written, problems, verbosity=1)
+    return "".join("".join(span.text for span in line).rstrip() + "\n" for line in lines)
+
+
+def summary_lines(
+    run: RunResult,
+    written: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    verbosity: int = 0,
+    *,
+    told: bool = False,
+) -> Iterator[Line]:
+    """The summary, line by line.
+
+    Args:
+        run: the finished run.
+        written: paths of the reports.
+        problems: one line for each report that could not be written.
+        verbosity: pytest's. Below 0 only verdicts and reasons; above 0 every target and metric of every test.
+        told: whether pytest has shown the failure messages above; they are then referred to.
+    """
+    yield from _head(run)
+    tests = phrases.by_verdict(run.tests)
+    if verbosity > 0:
+        whole, short = tests, []
+    else:
+        whole = [test for test in tests if not needs_no_words(test)]
+        short = [test for test in tests if needs_no_words(test)]
+    if verbosity < 0:
+        whole, short = [test for test in whole if _needs_attention(test)], []
+    for test in whole:
+        yield ()
+        yield from details(test, verbosity, told=told)
+    if short:
+        yield ()
+        yield from passed(short)
+    if verbosity >= 0:
+        yield from _meanings(run)
+        yield from _next(run)
+    yield from _foot(written[:1] if verbosity < 0 else written, problems)
+
+
+def _needs_attention(test: TestResult) -> bool:
+    """Whether even the shortest summary names the test."""
+    return test.failed_test or (test.verdict in (Verdict.FAIL, Verdict.INVALID) and not test.superseded)
+
+
+def _head(run: RunResult) -> Iterator[Line]:
+    verdict = run.summary.verdict
+    start = f"load test: {verdict.value}"
+    first, *rest = joined([start, *map(formats.one_line, phrases.headline(run))])
+    yield Span("load test: "), Span(verdict.value, TONES[verdict]), Span(first[len(start) :])
+    for line in rest:
+        yield (Span(f"  {line}"),)
+    for reason in [*([] if run.summary.complete else [phrases.PARTIAL]), *phrases.why(run)]:
+        yield from wrapped(reason, "  ", hanging="    ")
+
+
+def _meanings(run: RunResult) -> Iterator[Line]:
+    found = meanings(run)
+    if found:
+        yield ()
+    for meaning in found:
+        yield from wrapped(meaning, "", hanging="  ", tone="faint")
+
+
+def _next(run: RunResult) -> Iterator[Line]:
+    if run.tests and run.summary.verdict is not Verdict.PASS:
+        yield ()
+        for step in next_steps(run)[:_SHOWN_STEPS]:
+            yield from wrapped(f"next: {step}", "", hanging="  ")
+
+
+def _foot(written: Sequence[str], problems: Sequence[str]) -> Iterator[Line]:
+    if written or problems:
+        yield ()
+    for path in written:
+        yield (Span(f"written: {path}", "faint"),)
+    for problem in problems:
+        yield from wrapped(f"not written: {problem}", "", hanging="    ", tone="bad")

@@ -1,0 +1,32 @@
+"""Which report files a run has left, and which could not be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(slots=True)
+class ReportFiles:
+    """What was written and what was not."""
+
+    stem: Path | None = None
+    """What all files of this run begin with, and no other run's; None when the folder could not be used."""
+    paths: dict[str, Path] = field(default_factory=dict)
+    """Suffix (`.json`, `_timeline.csv` …) → the file of this run."""
+    latest: dict[str, Path] = field(default_factory=dict)
+    """Suffix → the copy under a name that stays the same."""
+    problems: list[str] = field(default_factory=list)
+    """One line for each report that could not be written."""
+
+    @property
+    def json(self) -> Path | None:
+        """The machine-readable result, or None when even that could not be written."""
+        return self.paths.get(".json")
+
+    def main_paths(self) -> list[Path]:
+        """The files worth printing: for people first."""
+        return [self.paths[suffix] for suffix in (".html", ".json", "_summary.log") if suffix in self.paths]

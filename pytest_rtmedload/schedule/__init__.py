@@ -1,0 +1,1 @@
+"""When work happens: load profiles, as pure computation."""

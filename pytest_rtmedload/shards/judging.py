@@ -1,0 +1,99 @@
+"""What became of the load tests of a run: each is judged when its last shard has shipped, or nothing more comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.plan import Stage
+from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.schedule.conductors import Standing
+from pytest_rtmedload.spec.target_syntax import override
+from pytest_rtmedload.verdict.judge import judge
+from pytest_rtmedload.verdict.stages import judge_stage, leans_well
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_rtmedload.results.model import TestResult
+    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.shards.progress import Progress
+    from pytest_rtmedload.spec.load_config import LoadConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A test under way, as its conductor sees it: a `Moment`."""
+
+    elapsed: float
+    users: int
+    test: Progress
+    targets: tuple[Target, ...]
+
+    def standing(self, begin: float, end: float) -> Standing:
+        """How the targets stood between these seconds, by what has been shipped so far."""
+        health = self.test.stage_healths.get(begin)
+        stage = Stage("", self.users, begin, end, health)
+        found = judge_stage(self.test.plan(self.targets, None), self.test.recording, stage, metrics=False)
+        decided = found.verdict in (Verdict.PASS, Verdict.FAIL)
+        return Standing(leans_well(found), decided, spoiled=found.verdict is Verdict.INVALID)
+
+
+class Verdicts:
+    """Judges load tests and keeps the results, in the order in which the tests ended.
+
+    Args:
+        config: the options.
+        agents: knows whether the agent is still there.
+        present: what a worker is told of a result, as keyword arguments of `Judged`.
+    """
+
+    def __init__(
+        self, config: LoadConfig, agents: AgentProvider, present: Callable[[TestResult], dict[str, Any]]
+    ) -> None:
+        self._config = config
+        self._agents = agents
+        self.present = present
+        self.results: list[TestResult] = []
+
+    def judge(self, test: Progress) -> TestResult:
+        """The result of a test by what its shards have shipped."""
+        targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
+        result = judge(test.plan(targets, self._fatal(test)), test.recording)
+        if test.spec.after is not None:
+            self._supersede(result.nodeid)
+        self.results.append(result)
+        return result
+
+    def moment(self, test: Progress) -> Now:
+        """The present state of a test, for its conductor."""
+        elapsed = min((part.elapsed for part in test.parts.values() if not part.over), default=test.elapsed)
+        targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
+        return Now(elapsed, test.users, test, targets)
+
+    def last_of(self, nodeid: str) -> dict[str, Any] | None:
+        """The last result of a pytest item as it is told to workers; None when it came to none."""
+        mine = [result for result in self.results if f"{result.nodeid}#".startswith(f"{nodeid}#")]
+        return self.present(mine[-1]) if mine else None
+
+    def _supersede(self, nodeid: str) -> None:
+        """The first run of a test that was made twice is shown, and counts for nothing."""
+        self.results = [
+            replace(result, superseded=True, failed_test=False) if result.nodeid == nodeid else result
+            for result in self.results
+        ]
+
+    def _fatal(self, test: Progress) -> str | None:
+        """What is wrong with the test itself, whatever it measured."""
+        if not any(key.outcome == Outcome.OK for key in test.recording.series):
+            self._agents.doubt()
+        try:
+            self._agents.known()
+        except AgentUnavailable as error:
+            return str(error)
+        if test.failed_users:
+            users = len(test.failed_users)
+            return f"{users} of {test.spec.most_users} users failed in their fixtures: {test.failed_users[0]}"
+        return None

@@ -1,0 +1,210 @@
+"""Who must be at the start line before a load test begins, and what happens to those who wait in vain.
+
+A load test begins when every worker that is alive has arrived at it: load tests come last on every worker, so by then
+no ordinary test runs any more. It does not begin on fewer workers than there are. Whoever ended the test before its
+start line (a fixture failed or skipped), or died in it, ends it for all; whoever is in its fixtures for a minute
+longer than the others is given up. The next test waits until the last one has been reported, so that `-x` is heard.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+
+START_S: Final = 60.0
+"""Shards run the same fixtures: one that needs so much longer for them than another hangs."""
+REPLACEMENT_S: Final = 1.0
+"""After a worker was lost its replacement is announced at once, or there will be none."""
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """A worker, as the coordinator knows it."""
+
+    number: int
+    name: str
+    """What people call it: `gw0`."""
+    link: Link
+    remote: bool = False
+    """True for another process, which goes on when this one waits."""
+    heard_s: float = 0.0
+    """When its last message came."""
+    item: str | None = None
+    """Node id of the load test it is in."""
+    arrived: LoadSpec | None = None
+    """What it waits to begin."""
+    waits_since_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """These members begin this load test."""
+
+    spec: LoadSpec
+    members: list[Member]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """These members do not begin what they wait for."""
+
+    members: list[Member]
+    reason: str
+    skip: bool = False
+    """True when somebody else's outcome says what went wrong."""
+    stop: bool = False
+    """True when the run is to end: no test of theirs is reported any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """This member is waited for no longer."""
+
+    member: Member
+    reason: str
+
+
+@dataclass(slots=True)
+class _Item:
+    """A load test as pytest knows it; its body may run several of ours."""
+
+    party: list[Member] | None = None
+    """Who began it together; None until then."""
+    ended: dict[Member, dict[str, Any]] = field(default_factory=dict)
+    """Who has left it, and what they reported."""
+    lost: list[str] = field(default_factory=list)
+    """Why members that were in it never came to its end."""
+    reported: bool = False
+
+
+class Gathering:
+    """Knows all workers and where they are.
+
+    Args:
+        stopping: says why no further test may begin, such as `-x`; None while it may.
+        holding: true while those who have arrived wait for something else.
+    """
+
+    def __init__(self, stopping: Callable[[], str | None], holding: Callable[[], bool] = lambda: False) -> None:
+        self._stopping = stopping
+        self._holding = holding
+        self._items: dict[str, _Item] = {}
+        self._replacement_by_s = 0.0
+        self.alive: list[Member] = []
+
+    def join(self, member: Member) -> None:
+        """A worker has started."""
+        self.alive.append(member)
+        self._replacement_by_s = 0.0
+
+    def begins(self, member: Member, nodeid: str) -> None:
+        """A worker enters a load test: from now on its fixtures are set up."""
+        member.item = nodeid
+        self._items.setdefault(nodeid, _Item())
+
+    def arrives(self, member: Member, spec: LoadSpec, now_s: float) -> None:
+        """A worker wants to begin a load test."""
+        member.arrived, member.waits_since_s = spec, now_s
+
+    def ends(self, member: Member, content: dict[str, Any]) -> None:
+        """A worker has left a load test, however; `content` is what it reports."""
+        if member.item is not None:
+            self._items[member.item].ended[member] = content
+        member.item = member.arrived = None
+
+    def loses(self, member: Member, reason: str, now_s: float) -> None:
+        """A worker is gone."""
+        if member not in self.alive:
+            return
+        self.alive.remove(member)
+        self._replacement_by_s = now_s + REPLACEMENT_S
+        if member.item is not None:
+            self._items[member.item].lost.append(reason)
+        member.item = member.arrived = None
+
+    def decided(self, nodeid: str) -> bool:
+        """True once it is settled who has a part in this load test: workers that start later have none."""
+        item = self._items.get(nodeid)
+        return item is not None and bool(item.party or item.ended or item.lost)
+
+    def outcome(self, nodeid: str) -> tuple[list[dict[str, Any]], list[str]]:
+        """What the members reported of a load test, and why some could not."""
+        item = self._items.get(nodeid, _Item())
+        return [item.ended[member] for member in sorted(item.ended, key=lambda m: m.number)], list(item.lost)
+
+    def reported(self, nodeid: str) -> None:
+        """The test was reported to pytest."""
+        self._items.setdefault(nodeid, _Item()).reported = True
+
+    def next(self, now_s: float) -> Begin | TurnAway | GiveUp | None:
+        """What to do about those who wait; None: nothing yet."""
+        waiting = [member for member in self.alive if member.arrived is not None]
+        if not waiting:
+            return None
+        reason = self._stopping()
+        if reason is not None:
+            return TurnAway(waiting, reason, skip=True, stop=True)
+        if now_s < self._replacement_by_s or self._holding():
+            return None
+        decisions = (self._at(nodeid, waiting, now_s) for nodeid in dict.fromkeys(m.item for m in waiting))
+        return next((decision for decision in decisions if decision is not None), None)
+
+    def _at(self, nodeid: str | None, waiting: list[Member], now_s: float) -> Begin | TurnAway | GiveUp | None:
+        """What to do about those who wait in one load test."""
+        here = [member for member in waiting if member.item == nodeid]
+        item = self._items.setdefault(nodeid or "", _Item())
+        expected = self.alive if item.party is None else [m for m in self.alive if m in item.party]
+        if item.lost and item.party is None:
+            return TurnAway(here, item.lost[0])
+        if item.ended:
+            early = ", ".join(member.name for member in item.ended)
+            return TurnAway(here, f"{early} ended this test before its start line", skip=True)
+        absent = [member for member in expected if member not in here]
+        if absent:
+            return _stuck(absent, here, now_s)
+        if any(other.ended and not other.reported for other in self._items.values() if other is not item):
+            return None
+        return self._together(item, here)
+
+    @staticmethod
+    def _together(item: _Item, here: list[Member]) -> Begin | TurnAway:
+        specs = [member.arrived for member in here]
+        first = specs[0]
+        if first is None or any(spec != first for spec in specs):
+            return TurnAway(here, disagreement(here))
+        item.party = item.party or list(here)
+        return Begin(first, here)
+
+
+def _stuck(absent: Iterable[Member], here: list[Member], now_s: float) -> GiveUp | None:
+    """A member that is in a load test's fixtures for too long while others wait."""
+    since = min(member.waits_since_s for member in here)
+    for member in absent:
+        if member.item is not None and now_s - max(since, member.heard_s) > START_S:
+            late = f"{member.name} did not reach the start line within {START_S:g} s of the others"
+            return GiveUp(member, f"{late}: does a fixture of {member.item} hang there?")
+    return None
+
+
+def disagreement(members: list[Member]) -> str:
+    """One line on what shards understand differently."""
+    one = members[0].arrived
+    for member in members[1:]:
+        other = member.arrived
+        if one is None or other is None or one == other:
+            continue
+        for part in dataclasses.fields(one):
+            ours, theirs = getattr(one, part.name), getattr(other, part.name)
+            if ours != theirs:
+                return (
+                    f"shards disagree about {one.nodeid}: {part.name} is {ours!r} for {members[0].name} and {theirs!r} "
+                    f"for {member.name}; give it on the command line, or make the test the same in every process"
+                )
+    return "shards disagree about what to run"

@@ -1,0 +1,195 @@
+"""Shapes as people write them: `"steady"`, `"steps(5..50 by 5, 20s)"`, `"spike(50, 10s)"`, `"capacity(2..40)"`.
+
+A shape says what was written and nothing more; what it means for a test of some size is its conductor's business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_rtmedload.spec.durations import some_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMS: Final = (
+    "steady, sustained, ramp, ramp(5..50), steps(5..50 by 5, 20s), spike(50, 10s), "
+    "arrivals(steady), arrivals(poisson), arrivals(10..200), arrivals(poisson, 10..200), capacity(2..40, 30s)"
+)
+"""Every form that is understood, for messages and help."""
+RAMP_STEPS: Final = 5
+"""Steps of a ramp: enough to see where latency begins to rise, few enough for each to hold some evidence."""
+
+_CALL = re.compile(r"\s*([a-z]+)\s*(?:\(\s*(.*?)\s*\))?\s*")
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\.\.\s*(\d+(?:\.\d+)?)")
+_USERS = re.compile(r"(\d+)\s*\.\.\s*(\d+)(?:\s+by\s+(\d+))?")
+
+
+class Kind(StrEnum):
+    """Families of shapes."""
+
+    STEADY = "steady"
+    SUSTAINED = "sustained"
+    """As steady, and the test fails when its last third is slower than its first."""
+    RAMP = "ramp"
+    STEPS = "steps"
+    SPIKE = "spike"
+    ARRIVALS = "arrivals"
+    CAPACITY = "capacity"
+    CUSTOM = "custom"
+    """A conductor of the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How users or arrivals change over the measured time."""
+
+    kind: Kind = Kind.STEADY
+    poisson: bool = False
+    """Arrivals at random, as of independent callers, instead of evenly spaced."""
+    rates: tuple[float, float] | None = None
+    """Arrivals per second at the begin and the end of the measured time; None: the test's `rate` throughout."""
+    users: tuple[int, int] | None = None
+    """Fewest and most users of a ramp, of steps, of a capacity search; None: the test's own."""
+    by: int | None = None
+    """Users that each step adds."""
+    peak: float | None = None
+    """Of a spike: users, or arrivals per second where the test has a rate."""
+    seconds: float | None = None
+    """Length of each step, of the spike, or at most of each level of a search; None: the test's duration decides."""
+    conductor: Any = field(default=None, compare=False)
+    """A `Conductor`, where the test brings its own."""
+    text: str = field(default="steady", compare=False)
+    """As it was written."""
+
+    @property
+    def open(self) -> bool:
+        """True for the open model, whatever else the test says."""
+        return self.kind is Kind.ARRIVALS
+
+    @property
+    def of_users(self) -> bool:
+        """True when the shape is about users, and nothing else."""
+        return self.kind in (Kind.RAMP, Kind.STEPS, Kind.CAPACITY)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Users of each step, ascending; empty for shapes without steps of a known number."""
+        if self.users is None or self.kind not in (Kind.RAMP, Kind.STEPS):
+            return ()
+        first, last = self.users
+        if self.by is None:
+            steps = min(RAMP_STEPS, last - first + 1)
+            return tuple(round(first + (last - first) * n / max(steps - 1, 1)) for n in range(steps))
+        return (*range(first, last, self.by), last)
+
+    def capped(self, most: int) -> Shape:
+        """The same with at most so many users."""
+        if self.users is not None:
+            first, last = self.users
+            return replace(self, users=(min(first, most), min(last, most)))
+        return replace(self, peak=min(self.peak, most)) if self.peak is not None else self
+
+
+def parse_shape(value: object) -> Shape:
+    """The shape a text stands for, or a conductor of the user's own.
+
+    Raises:
+        ValueError: not one of `FORMS`.
+    """
+    if all(callable(getattr(value, name, None)) for name in ("phases", "commands", "arrivals")):
+        return Shape(Kind.CUSTOM, conductor=value, text=type(value).__name__)
+    match = _CALL.fullmatch(value.lower()) if isinstance(value, str) else None
+    if match is None or match[1] not in _READERS:
+        raise ValueError(f"{value!r} is not a shape: write one of {FORMS}")
+    text = str(value).strip()
+    try:
+        return replace(_READERS[match[1]](match[2] or ""), text=text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a shape: {error}") from None
+
+
+def _plain(kind: Kind) -> Callable[[str], Shape]:
+    def read(arguments: str) -> Shape:
+        if arguments:
+            raise ValueError(f"{kind} takes nothing; write one of {FORMS}")
+        return Shape(kind)
+
+    return read
+
+
+def _arrivals(arguments: str) -> Shape:
+    poisson, rates = False, None
+    for argument in _split(arguments):
+        span = _RANGE.fullmatch(argument)
+        if span is not None:
+            rates = float(span[1]), float(span[2])
+        elif argument in ("steady", "poisson"):
+            poisson = argument == "poisson"
+        else:
+            raise ValueError(f"{argument!r} is not understood; write one of {FORMS}")
+    if rates is not None and not sum(rates):
+        raise ValueError("nobody would arrive")
+    return Shape(Kind.ARRIVALS, poisson, rates)
+
+
+def _ramp(arguments: str) -> Shape:
+    users, by, seconds = _span(arguments)
+    if by is not None:
+        raise ValueError("a ramp has five steps; for others write steps(5..50 by 5, 20s)")
+    return Shape(Kind.RAMP, users=users, seconds=seconds)
+
+
+def _steps(arguments: str) -> Shape:
+    users, by, seconds = _span(arguments)
+    if users is None or by is None:
+        raise ValueError("say from how many users to how many, and by how many: steps(5..50 by 5, 20s)")
+    if by > users[1] - users[0]:
+        raise ValueError(f"steps by {by} do not fit between {users[0]} and {users[1]} users")
+    return Shape(Kind.STEPS, users=users, by=by, seconds=seconds)
+
+
+def _capacity(arguments: str) -> Shape:
+    users, by, seconds = _span(arguments)
+    if by is not None:
+        raise ValueError("a search chooses its own levels: capacity(2..40, 30s)")
+    return Shape(Kind.CAPACITY, users=users, seconds=seconds)
+
+
+def _spike(arguments: str) -> Shape:
+    match _split(arguments):
+        case [peak, length] if re.fullmatch(r"\d+(\.\d+)?", peak) and float(peak) > 0:
+            return Shape(Kind.SPIKE, peak=float(peak), seconds=some_seconds(length))
+    raise ValueError("say how many users (or arrivals per second), and for how long: spike(50, 10s)")
+
+
+def _span(arguments: str) -> tuple[tuple[int, int] | None, int | None, float | None]:
+    """Users from and to, by how many, and for how long: each only where it was written."""
+    users, by, seconds = None, None, None
+    for argument in _split(arguments):
+        span = _USERS.fullmatch(argument)
+        if span is None:
+            seconds = some_seconds(argument)
+            continue
+        users, by = (int(span[1]), int(span[2])), int(span[3]) if span[3] else None
+        if not 0 < users[0] < users[1] or by == 0:
+            raise ValueError(f"{argument!r} does not rise from at least 1 user: write 5..50")
+    return users, by, seconds
+
+
+def _split(arguments: str) -> list[str]:
+    return [part for part in (part.strip() for part in arguments.split(",")) if part]
+
+
+_READERS: Final[dict[str, Callable[[str], Shape]]] = {
+    "steady": _plain(Kind.STEADY),
+    "sustained": _plain(Kind.SUSTAINED),
+    "ramp": _ramp,
+    "steps": _steps,
+    "spike": _spike,
+    "arrivals": _arrivals,
+    "capacity": _capacity,
+}

@@ -1,0 +1,267 @@
+"""Fan-out: one test body, many virtual users, on the event loop the body's async plugin gave it.
+
+Each user is a task: it enters its user fixtures, waits for the start line if it is due at once, then iterates until
+its time is over. Nothing here knows of shards or messages: the worker tells it how many users there should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rtmedload.users.iteration import ENDS_TEST, Cut, Iterations, Mishaps, Running
+from pytest_rtmedload.users.pool import Pool
+from pytest_rtmedload.users.user_fixture import Entered, Recipe
+from pytest_rtmedload.users.virtual_user import CURRENT, Surroundings, VirtualUser
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+
+    from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+
+SLICE_NS: Final = 1_000_000
+"""A body that never waits gives way to the other users after 1 ms: often enough for them, and it costs little."""
+TEARDOWN_S: Final = 5.0
+"""How long users may take to leave their fixtures once they were cut off."""
+
+LOAD = Recipe("load", lambda: None, {}, "user")
+"""What the `load` fixture gives to pytest; each user replaces it with itself."""
+
+
+@types.coroutine
+def _give_way() -> Generator[None, None, None]:
+    """Let the event loop run once: `asyncio.sleep(0)` without its overhead."""
+    yield
+
+
+class FanOut:
+    """The users of one shard.
+
+    Args:
+        body: the test function.
+        arguments: its arguments as pytest resolved them; recipes are entered by each user.
+        spec: the load test.
+        recorder: takes the samples.
+        surroundings: what users share.
+        late_ns: an arrival that begins later than this counts as late.
+        in_flight: open model: iterations that may be in flight at once here; None: the test's limit.
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., Awaitable[object]],
+        arguments: Mapping[str, Any],
+        spec: LoadSpec,
+        recorder: Recorder,
+        surroundings: Surroundings,
+        late_ns: int = 15_000_000,
+        in_flight: int | None = None,
+    ) -> None:
+        self._arguments = arguments
+        self._spec = spec
+        self._recorder = recorder
+        self._surroundings = surroundings
+        self._running: dict[int, Running] = {}
+        self._line = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._live = 0
+        self._mishaps = Mishaps(recorder, surroundings)
+        self._iterations = Iterations(body, arguments, spec, recorder, self._mishaps)
+        self.crossed_ns: int | None = None
+        """When the first user crossed the start line."""
+        self.pool = Pool(spec, recorder, late_ns, spec.in_flight_limit if in_flight is None else in_flight)
+        """Open model: where arrivals and users find each other."""
+        self.allowed = 0
+        """Users over all shards that may iterate; those with a higher index end after their present iteration."""
+        self.ended_by: BaseException | None = None
+        """The outcome, signal or interrupt that ends the whole test."""
+
+    @property
+    def failed_users(self) -> list[str]:
+        """Why users never started, or failed to leave their fixtures; one line each."""
+        return self._mishaps.failed_users
+
+    @property
+    def entered(self) -> bool:
+        """True once every user that waits for the start line has entered its fixtures or failed to."""
+        return all(running.ready for running in self._running.values() if running.waits_for_line)
+
+    @property
+    def skipped(self) -> bool:
+        """True when the test was skipped from within."""
+        return isinstance(self.ended_by, pytest.skip.Exception)
+
+    @property
+    def finished(self) -> bool:
+        """True when no user is left."""
+        return self._live == 0
+
+    def has(self, index: int) -> bool:
+        """True once this user was started; one that left when there were too many can be started again."""
+        running = self._running.get(index)
+        return running is not None and not (running.one_too_many and running.task is not None and running.task.done())
+
+    async def changed(self, at_most: float) -> None:
+        """Wait until a user became ready or ended, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), at_most)
+        self._changed.clear()
+
+    def start_user(self, index: int, *, waits_for_line: bool = False) -> None:
+        """Let user `index` enter its fixtures and begin."""
+        user = VirtualUser(index, self._recorder, self._surroundings)
+        running = Running(user, waits_for_line=waits_for_line)
+        self._running[index] = running
+        self._live += 1
+        running.task = asyncio.create_task(self._live_through(running), name=f"virtual user {index}")
+        running.task.add_done_callback(functools.partial(self._gone, running))
+
+    def _gone(self, running: Running, task: asyncio.Task[None]) -> None:
+        """A user has ended, however; also one that was cancelled before its first step, which runs no `finally`."""
+        running.ready = True
+        self._live -= 1
+        if task.cancelled() and running.cut is None:
+            self.failed_users.append(f"{task.get_name()} was cancelled by something in this process")
+        self._changed.set()
+
+    def open_line(self) -> None:
+        """The start line: users that are ready begin."""
+        self._line.set()
+
+    def end_at(self, at_ns: int) -> None:
+        """No iteration starts at or after this moment."""
+        self._iterations.end_ns = at_ns
+
+    def wake(self) -> None:
+        """The end has come: users that only think, or never began, leave now; those in an iteration may finish it."""
+        for running in self._running.values():
+            if running.thinking or not running.ready:
+                self._cancel(running, Cut.END)
+
+    def cut_entering(self, limit_s: float) -> None:
+        """Give up on users that have not entered their fixtures within `limit_s`: nobody waits for them any more."""
+        for running in self._running.values():
+            if not running.ready:
+                self.failed_users.append(
+                    f"virtual user {running.user.user} did not enter its fixtures within {limit_s:g} s"
+                )
+                running.ready = True
+                self._cancel(running, Cut.END)
+
+    def cut_overdue(self, now_ns: int) -> None:
+        """Cut off iterations that have taken longer than the timeout: they become censored samples."""
+        limit = now_ns - round(self._spec.timeout * 1e9)
+        for running in self._running.values():
+            if 0 < running.started_ns < limit - running.user.pausing_ns(now_ns) and running.cut is None:
+                self._cancel(running, Cut.TIMEOUT)
+
+    def cut_all(self) -> None:
+        """Cut off everyone: iterations in flight become censored samples, fixtures are left."""
+        self._iterations.end_ns = 0
+        for running in self._running.values():
+            self._cancel(running, Cut.END)
+
+    async def leave(self) -> list[str]:
+        """Wait until users that were cut off have left their fixtures; returns those that did not in time."""
+        tasks = [
+            running.task for running in self._running.values() if running.task is not None and not running.task.done()
+        ]
+        if not tasks:
+            return []
+        _, stuck = await asyncio.wait(tasks, timeout=TEARDOWN_S)
+        for task in stuck:
+            task.cancel()
+        return [f"{task.get_name()} did not leave its fixtures within {TEARDOWN_S:g} s" for task in stuck]
+
+    def _cancel(self, running: Running, why: str) -> None:
+        if running.task is not None and not running.task.done() and running.cut != Cut.END:
+            running.cut = why
+            running.task.cancel()
+
+    async def _live_through(self, running: Running) -> None:
+        CURRENT.set(running.user)
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(running.user.aclose)
+                await self._enter_and_iterate(running, stack)
+        except asyncio.CancelledError:
+            if running.cut is None:
+                raise
+        except ENDS_TEST as error:
+            self.ended_by = self.ended_by or error
+        except Exception as error:  # noqa: BLE001 - whatever a user fixture raises on its way out is the test's failure
+            self._mishaps.user_failed("leave", error)
+        except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
+            self.ended_by = self.ended_by or error
+
+    async def _enter_and_iterate(self, running: Running, stack: contextlib.AsyncExitStack) -> None:
+        user = running.user
+        entered = Entered(stack, {LOAD: user})
+        try:
+            for value in self._arguments.values():
+                await entered.prepare(value)
+        except ENDS_TEST:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a user fixture raises is the test's failure
+            self._mishaps.user_failed("start", error)
+            return
+        user.leave_setup()
+        running.ready = True
+        self._changed.set()
+        if running.waits_for_line:
+            await self._line.wait()
+            self.crossed_ns = self.crossed_ns or time.perf_counter_ns()
+        iterate = self._iterations.of(running, entered.values)
+        if self._spec.open:
+            await self._serve(running, iterate)
+            return
+        self._recorder.users_changed(+1, time.perf_counter_ns())
+        try:
+            await self._repeat(running, iterate)
+        finally:
+            self._recorder.users_changed(-1, time.perf_counter_ns())
+
+    async def _serve(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Open model: iterate when an arrival comes, else wait in the pool."""
+        while running.cut != Cut.END and time.perf_counter_ns() < self._iterations.end_ns:
+            running.cut = None
+            running.thinking = True
+            running.due_ns = await self.pool.next()
+            running.thinking = False
+            running.user.begin_iteration()
+            self._recorder.users_changed(+1, time.perf_counter_ns())
+            try:
+                await iterate()
+            finally:
+                self._recorder.users_changed(-1, time.perf_counter_ns())
+                self.pool.ended()
+
+    async def _repeat(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Closed model: iterate, think, iterate, until the user's time is over."""
+        user, think = running.user, self._spec.think
+        limit = self._spec.iterations or 2**62
+        gave_way = time.perf_counter_ns()
+        while user.user < self.allowed and user.iteration + 1 < limit:
+            user.begin_iteration()
+            await iterate()
+            now = time.perf_counter_ns()
+            if running.cut == Cut.END or now >= self._iterations.end_ns or user.iteration + 1 >= limit:
+                return
+            running.cut = None
+            if think:
+                running.thinking = True
+                pause = user.random.expovariate(1 / think)
+                self._recorder.paused(now, now + round(pause * 1e9))  # in full, as the iteration in flight at the end
+                await asyncio.sleep(pause)
+                running.thinking = False
+            elif now - gave_way > SLICE_NS:
+                await _give_way()
+                gave_way = time.perf_counter_ns()
+        running.one_too_many = user.user >= self.allowed

@@ -1,0 +1,208 @@
+"""One iteration of a virtual user: the body, with its fixtures, measured and sorted by how it ended.
+
+An exception ends the iteration, `pytest.skip`, `pytest.fail` and `pytest.exit` end the whole test, and what was cut off
+by us is a sample: it took longer than it was waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.users.user_fixture import Entered, Recipe
+from pytest_rtmedload.users.virtual_user import ChecksFailed, VirtualUser, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+    from pytest_rtmedload.measure.recorder import Recorder
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+    from pytest_rtmedload.users.virtual_user import Surroundings
+
+ENDS_TEST: Final = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
+"""Outcomes that end the whole test, as they do anywhere in pytest."""
+
+
+class Cut:
+    """Why a user's task was cancelled by us, as opposed to by the event loop's owner."""
+
+    TIMEOUT = "timeout"
+    END = "end"
+
+
+class Running:
+    """A virtual user with its task."""
+
+    __slots__ = ("cut", "due_ns", "one_too_many", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
+
+    def __init__(self, user: VirtualUser, *, waits_for_line: bool) -> None:
+        self.user = user
+        self.waits_for_line = waits_for_line
+        self.ready = False
+        self.started_ns = 0  # 0: no iteration in flight
+        self.due_ns = 0  # 0: closed model, nobody waits for this iteration
+        self.thinking = False
+        self.one_too_many = False  # it left because fewer users were wanted
+        self.cut: str | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Mishaps:
+    """What went wrong, counted under its message; secrets stay out.
+
+    Args:
+        recorder: takes the errors.
+        surroundings: know the secrets.
+    """
+
+    def __init__(self, recorder: Recorder, surroundings: Surroundings) -> None:
+        self._recorder = recorder
+        self._surroundings = surroundings
+        self.failed_users: list[str] = []
+        """Why users never started, or failed to leave their fixtures; one line each."""
+
+    def user_failed(self, what: str, error: BaseException) -> None:
+        """A user could not start or leave."""
+        message = f"virtual user failed to {what}: {describe(error)}"
+        self.failed_users.append(self._surroundings.settings.redact(message))
+        self.note(message, error)
+
+    def note(self, message: str, error: BaseException) -> None:
+        """Count an error; clients of all kinds put keys and URLs into theirs."""
+        redact = self._surroundings.settings.redact
+        self._recorder.error(redact(message), redact(excerpt(error)))
+
+
+class Iterations:
+    """What the users of a test do again and again.
+
+    Args:
+        body: the test function.
+        arguments: its arguments as pytest resolved them; recipes are entered by each user.
+        spec: the load test.
+        recorder: takes the samples.
+        mishaps: takes the errors.
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., Awaitable[object]],
+        arguments: Mapping[str, Any],
+        spec: LoadSpec,
+        recorder: Recorder,
+        mishaps: Mishaps,
+    ) -> None:
+        self._body = body
+        self._arguments = arguments
+        self._spec = spec
+        self._recorder = recorder
+        self._mishaps = mishaps
+        self.end_ns = 2**62
+        """No iteration starts at or after this moment."""
+
+    def of(self, running: Running, known: Mapping[Recipe, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """What one iteration of this user is, with or without fixtures of its own."""
+        arguments = {name: known.get(v, v) if isinstance(v, Recipe) else v for name, v in self._arguments.items()}
+        recipes = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
+        if recipes:
+            return functools.partial(self._with_fixtures, running, arguments, recipes, known)
+        return functools.partial(self._measured, running, arguments)
+
+    async def _with_fixtures(
+        self, running: Running, arguments: dict[str, Any], recipes: Mapping[str, Recipe], known: Mapping[Recipe, Any]
+    ) -> None:
+        """One iteration with fixtures of its own; one of them failing is the iteration failing."""
+        user, start, measured = running.user, time.perf_counter_ns(), False
+        running.started_ns, user.thought_ns = start, 0
+        user.late_ns = start - running.due_ns if running.due_ns else 0
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                entered = Entered(stack, known)
+                own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
+                if running.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
+                    running.due_ns += time.perf_counter_ns() - start
+                await self._measured(running, arguments | own)
+                measured, running.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
+        except asyncio.CancelledError:
+            if running.cut is None:
+                raise
+            outcome = self._cut_off(running)
+            if measured:
+                self._mishaps.user_failed(
+                    "leave", TimeoutError(f"an iteration's fixture took over {self._spec.timeout:g} s")
+                )
+            else:
+                user.add(ITERATION, start, time.perf_counter_ns(), outcome)
+        except ENDS_TEST:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in a body
+            user.add(ITERATION, start, time.perf_counter_ns(), self._failed(user, error))
+        finally:
+            running.started_ns = 0
+
+    async def _measured(self, running: Running, arguments: dict[str, Any]) -> None:
+        """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
+        user, clock = running.user, time.perf_counter_ns
+        running.started_ns = start = clock()
+        user.thought_ns = 0  # of this iteration's body alone
+        if running.due_ns:
+            user.late_ns = start - running.due_ns  # all samples count from when the iteration was due
+        elif start >= self.end_ns:
+            running.started_ns = 0
+            return
+        outcome = Outcome.OK
+        try:
+            await self._body(**arguments)
+            if user.failed_checks:
+                raise ChecksFailed("check failed: " + ", ".join(user.failed_checks))  # noqa: TRY301 - as a body would
+        except asyncio.CancelledError as error:
+            if running.cut is None:
+                if running.task is None or running.task.cancelling():
+                    raise  # this user is being cancelled, and not by us
+                outcome = self._failed(user, error)  # something the body waited for was cancelled
+        except ENDS_TEST:
+            raise
+        except Exception as error:  # noqa: BLE001 - a body's exception fails its iteration, nothing else
+            outcome = self._failed(user, error)
+        finally:
+            running.started_ns = 0
+        if running.cut is not None:
+            outcome = self._cut_off(running)  # whatever the body made of being cut off
+        user.add(ITERATION, start, clock() - user.thought_ns, outcome)
+
+    def _cut_off(self, running: Running) -> Outcome:
+        """What was cancelled by us is a sample: the iteration took longer than it was waited for."""
+        if running.task is not None:
+            running.task.uncancel()
+        if running.cut == Cut.TIMEOUT:
+            self._recorder.error(f"{ITERATION}: not finished within {self._spec.timeout:g} s")
+        else:
+            self._recorder.error(f"{ITERATION}: still running at the end of the test, cut off")
+        return Outcome.CENSORED
+
+    def _failed(self, user: VirtualUser, error: BaseException) -> Outcome:
+        counted = getattr(error, "counted", False)
+        if not counted:
+            self._mishaps.note(describe(error), error)
+        if getattr(error, "censored", False) or isinstance(error, TimeoutError):
+            return Outcome.CENSORED  # it, too, would have taken longer than what was waited
+        return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
+
+
+def excerpt(error: BaseException) -> str:
+    """The traceback from the test's own code on, without the frames of this package and of the event loop."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "pytest_rtmedload" not in frame.filename or "/tests/" in frame.filename
+    ]
+    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+    return "".join(lines).rstrip()

@@ -1,0 +1,73 @@
+"""The connection of a call: `ws.handshake` is measured here, and connections that end as they should not are counted.
+
+What the end of a connection means for the call is the call's to say, so nothing else is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_rtmedload.clients.websocket.handshake import dressed, find
+from pytest_rtmedload.clients.websocket.samples import Samples
+from pytest_rtmedload.clients.websocket.session import Session
+from pytest_rtmedload.voice.turn_tracker import LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.websocket.connection import Connection
+    from pytest_rtmedload.clients.websocket.loss import Loss
+
+
+class Line(Session):
+    """One connection to a voice socket; connects once.
+
+    Args:
+        recorder: keeps the sample of the handshake.
+        url: absolute, or relative to the base URL.
+        base_url: gives what relative URLs are appended to.
+        headers_for: gives the headers of an origin.
+        headers: sent with the handshake.
+        timeout: seconds that the handshake may take.
+        redact: takes secrets out of what the agent says.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        url: str,
+        *,
+        base_url: Callable[[], str],
+        headers_for: Callable[[str], Mapping[str, str]],
+        headers: Mapping[str, str],
+        timeout: float,
+        redact: Callable[[str], str],
+    ) -> None:
+        target = find(url, base_url)
+        self.name = target.path.partition("?")[0]
+        """The path, for messages."""
+        self._headers = dressed(target, headers_for(target.url.origin_ascii), headers, ())
+        self._tell: Callable[[Loss], None] | None = None
+        super().__init__(target, Samples(recorder, target, self.name, redact), timeout, LOOP)
+
+    async def connect(self, lost: Callable[[Loss], None]) -> Connection:
+        """Connect; `lost` is called when the connection ends otherwise than by `close`, but not if it has ended by now.
+
+        Raises:
+            TransportError: there is no connection; recorded.
+            RuntimeError: the second time.
+        """
+        await self.open(self._headers, verify=True)
+        self._tell = lost
+        return self.reading()
+
+    def lost(self, loss: Loss) -> None:
+        """The connection has ended."""
+        if not self.closing and self._tell is not None:
+            self._tell(loss)
+
+    def describe(self, loss: Loss) -> str:
+        """How it ended, on one line and without secrets."""
+        reason = self.samples.reason_of(loss)
+        return f"{loss.text}: {reason}" if reason else loss.text

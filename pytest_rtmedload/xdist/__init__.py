@@ -1,0 +1,1 @@
+"""Load tests on pytest-xdist: one engine that gives shards their processes."""
