@@ -11,7 +11,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Phase
 from pytest_rtmedload.spec.load_spec import LoadSpec
 from pytest_rtmedload.users.fan_out import LOAD, FanOut
-from pytest_rtmedload.users.virtual_user import Surroundings
+from pytest_rtmedload.users.shared_context import SharedContext
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -26,7 +26,7 @@ async def empty(load: Any) -> None:
 async def run_all() -> None:
     spec = LoadSpec("benchmark", "custom", users=USERS, duration=60, iterations=ITERATIONS)
     recorder = Recorder()
-    users = FanOut(empty, {"load": LOAD}, spec, recorder, Surroundings(None, 1, 30.0))  # type: ignore[arg-type]
+    users = FanOut(empty, {"load": LOAD}, spec, recorder, SharedContext(None, 1, 30.0))  # type: ignore[arg-type]
     recorder.start(time.perf_counter_ns(), {Phase.MEASURE: (0.0, 60.0)})
     users.allowed = USERS
     users.open_line()

@@ -21,7 +21,7 @@ from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.results.recording import Phase
 from pytest_rtmedload.spec.load_spec import LoadSpec
 from pytest_rtmedload.users.fan_out import LOAD, FanOut
-from pytest_rtmedload.users.virtual_user import Surroundings
+from pytest_rtmedload.users.shared_context import SharedContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ async def run(url: str) -> tuple[float, int]:
     probe.tick = watch.around(probe.tick)  # type: ignore[method-assign]
     drain = watch.around(recorder.drain)
     spec = LoadSpec("benchmark", "custom", users=USERS, duration=SECONDS)
-    users = FanOut(body, {"load": LOAD}, spec, recorder, Surroundings(Settings(), 1, 30.0, url))  # type: ignore[arg-type]
+    users = FanOut(body, {"load": LOAD}, spec, recorder, SharedContext(Settings(), 1, 30.0, url))  # type: ignore[arg-type]
     users.allowed = USERS
     for index in range(USERS):
         users.start_user(index)

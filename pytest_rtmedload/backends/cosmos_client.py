@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.backends.errors import ServiceError, load_sdk, one_line, throttled, unreachable
 from pytest_rtmedload.backends.identity import GivenCredential, default_credential
-from pytest_rtmedload.backends.requests import Calls, in_our_words
+from pytest_rtmedload.backends.requests import Calls, in_our_words, user_behind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.backends.requests import Handle, User
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 PACKAGE: Final = "azure-cosmos"
@@ -235,12 +235,13 @@ async def remove(endpoint: Endpoint, place: Place, deadline_s: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def cosmos_user(load: User, endpoint: Endpoint, place: Place) -> AsyncIterator[CosmosUser]:
+async def cosmos_user(load: User | Handle, endpoint: Endpoint, place: Place) -> AsyncIterator[CosmosUser]:
     """A user's Cosmos DB, connected; what was written is removed at the end.
 
     Raises:
         ServiceError: it does not let us in.
     """
+    load = user_behind(load)
     attempts = Attempts()
     raw = client_of(endpoint, attempts)
     async with contextlib.AsyncExitStack() as stack:

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 from pytest_rtmedload.backends.errors import ServiceError, load_sdk, one_line, throttled, unreachable
 from pytest_rtmedload.backends.identity import COGNITIVE_SCOPE, token_provider
-from pytest_rtmedload.backends.requests import Calls, in_our_words
+from pytest_rtmedload.backends.requests import Calls, in_our_words, user_behind
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.spec.endpoints import DEFAULT_API_VERSION, azure_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.backends.requests import Handle, User
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 PACKAGE: Final = "openai"
@@ -224,12 +224,13 @@ async def ask(endpoint: Endpoint, deadline_s: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def llm_user(load: User, endpoint: Endpoint) -> AsyncIterator[LlmUser]:
+async def llm_user(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[LlmUser]:
     """A user's model, with a connection that stands: the client's first request costs it half a second.
 
     Raises:
         ServiceError: nobody named a model.
     """
+    load = user_behind(load)
     async with client_of(endpoint, load.connecting.timeout) as client:
         user = LlmUser(load, client, model_of(endpoint))
         await user.warm_up(lambda: user.complete("Hello", metric="llm.connect", longest=SHORTEST_REPLY))

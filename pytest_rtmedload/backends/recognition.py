@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from pytest_rtmedload.backends.errors import ServiceError
-from pytest_rtmedload.backends.requests import Calls
+from pytest_rtmedload.backends.requests import Calls, user_behind
 from pytest_rtmedload.backends.speech_sdk import CLOSING_S, TICKS_PER_MS, cancelled, speech_config, speech_sdk
 from pytest_rtmedload.backends.threads import Mailbox, blocking
 from pytest_rtmedload.results.recording import Outcome
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pytest_rtmedload.audio import Clip
-    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.backends.requests import Handle, User
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 FIRST_PARTIAL: Final = "stt.first_partial"
@@ -203,12 +203,13 @@ class Recognizer(Calls):
 
 
 @contextlib.asynccontextmanager
-async def recognizer(load: User, endpoint: Endpoint) -> AsyncIterator[Recognizer]:
+async def recognizer(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[Recognizer]:
     """A user's recognizer.
 
     Raises:
         ServiceError: it could not be made.
     """
+    load = user_behind(load)
     user = Recognizer(load, endpoint)
     try:
         yield user

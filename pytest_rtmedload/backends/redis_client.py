@@ -12,12 +12,12 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.backends.errors import ServiceError, load_sdk, one_line, unreachable
-from pytest_rtmedload.backends.requests import Calls, in_our_words
+from pytest_rtmedload.backends.requests import Calls, in_our_words, user_behind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.backends.requests import Handle, User
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 PACKAGE: Final = "redis"
@@ -109,8 +109,9 @@ async def ask(endpoint: Endpoint, deadline_s: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def redis_user(load: User, endpoint: Endpoint, run: str) -> AsyncIterator[RedisUser]:
+async def redis_user(load: User | Handle, endpoint: Endpoint, run: str) -> AsyncIterator[RedisUser]:
     """A user's Redis, connected; what was written is removed at the end."""
+    load = user_behind(load)
     client = client_of(endpoint, load.connecting.timeout)
     user = RedisUser(load, client, run)
     try:

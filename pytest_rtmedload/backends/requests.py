@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from pytest_rtmedload.backends.errors import ServiceError, Throttled, no_answer
 from pytest_rtmedload.results.recording import Outcome
@@ -33,6 +33,13 @@ SHARE_OF_TIMEOUT: Final = 0.5
 MOST_TRIES: Final = 20
 
 
+class Handle(Protocol):
+    """What tests have as `load`: a `pytest_rtmedload.Load`."""
+
+    @property
+    def __rtmedload_user__(self) -> User: ...
+
+
 class User(Protocol):
     """What of a virtual user is needed."""
 
@@ -41,7 +48,7 @@ class User(Protocol):
     settings: LoadConfig
 
     @property
-    def connecting(self) -> Connecting: ...  # noqa: D102 - as VirtualUser has them
+    def connecting(self) -> Connecting: ...  # noqa: D102 - as a virtual user has them
     @property
     def pacer(self) -> Pacer: ...  # noqa: D102
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = ...) -> None: ...  # noqa: D102
@@ -50,6 +57,12 @@ class User(Protocol):
     def tally(self, name: str, by: int = 1) -> None: ...  # noqa: D102
     def value(self, name: str, amount: float, unit: str = "") -> None: ...  # noqa: D102
     async def think(self, shortest: float, longest: float | None = None) -> None: ...  # noqa: D102
+
+
+def user_behind(load: User | Handle) -> User:
+    """The user whose handle a test has; what is no handle is a user itself."""
+    found: User = getattr(load, "__rtmedload_user__", None) or cast("User", load)
+    return found
 
 
 class Calls:

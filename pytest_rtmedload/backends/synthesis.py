@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_rtmedload.backends.errors import ServiceError, no_answer
-from pytest_rtmedload.backends.requests import Calls
+from pytest_rtmedload.backends.requests import Calls, user_behind
 from pytest_rtmedload.backends.speech_sdk import CLOSING_S, cancelled, speech_config, speech_sdk
 from pytest_rtmedload.backends.threads import Mailbox, blocking
 from pytest_rtmedload.results.recording import Outcome
@@ -20,7 +20,7 @@ from pytest_rtmedload.results.recording import Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pytest_rtmedload.backends.requests import User
+    from pytest_rtmedload.backends.requests import Handle, User
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 FIRST_BYTE: Final = "tts.first_byte"
@@ -103,8 +103,9 @@ class Synthesizer(Calls):
 
 
 @contextlib.asynccontextmanager
-async def synthesizer(load: User, endpoint: Endpoint) -> AsyncIterator[Synthesizer]:
+async def synthesizer(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[Synthesizer]:
     """A user's synthesizer, connected and warm."""
+    load = user_behind(load)
     user = Synthesizer(load, endpoint)
     try:
         await user.warm_up(lambda: user.speak(WARM_UP))

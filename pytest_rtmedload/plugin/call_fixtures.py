@@ -12,28 +12,22 @@ from pytest_rtmedload.users.user_fixture import user_fixture
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pytest_rtmedload.users.virtual_user import VirtualUser
+    from pytest_rtmedload.users.load import Load
     from pytest_rtmedload.voice.call_kinds import BrowserCall, PhoneCall
 
 
 @user_fixture(scope="iteration")
-async def phone_call(load: VirtualUser, _rtmedload_agent: Any) -> AsyncIterator[PhoneCall]:
+async def phone_call(load: Load, _rtmedload_agent: Any) -> AsyncIterator[PhoneCall]:
     """A call over the media socket of Azure Communication Services, greeted by the agent.
 
     `await phone_call.say("chest_pain_1")`, then `answer = await phone_call.heard()`.
     """
-    from pytest_rtmedload.voice.call_kinds import PhoneCall  # noqa: PLC0415 - only load tests with calls pay for it
-    from pytest_rtmedload.voice.place_call import placed  # noqa: PLC0415 - as above
-
-    async with placed(PhoneCall, load) as call:
+    async with load.call("phone") as call:
         yield call
 
 
 @user_fixture(scope="iteration")
-async def browser_call(load: VirtualUser, _rtmedload_agent: Any) -> AsyncIterator[BrowserCall]:
+async def browser_call(load: Load, _rtmedload_agent: Any) -> AsyncIterator[BrowserCall]:
     """A conversation over the browser's socket, greeted by the agent; used like `phone_call`."""
-    from pytest_rtmedload.voice.call_kinds import BrowserCall  # noqa: PLC0415 - only load tests with calls pay for it
-    from pytest_rtmedload.voice.place_call import placed  # noqa: PLC0415 - as above
-
-    async with placed(BrowserCall, load) as call:
+    async with load.call("browser") as call:
         yield call

@@ -19,8 +19,10 @@ from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.schedule.factory import conductor_for
 from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
 from pytest_rtmedload.shards.messages import Conversation, Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.users.agent_clients import NeedsAgent
 from pytest_rtmedload.users.fan_out import FanOut
-from pytest_rtmedload.users.virtual_user import NeedsAgent, Surroundings, describe
+from pytest_rtmedload.users.shared_context import SharedContext
+from pytest_rtmedload.users.virtual_user import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,13 +65,13 @@ class ShardRun:
         title = f"\n{test.spec.nodeid}: one user, one iteration"
         trace = Trace(title, lambda line: coordinator.tell("told", line=line)) if debug else None
         self._recorder = Recorder(response_time=test.spec.open, each=coordinator.settings.samples, trace=trace)
-        surroundings = Surroundings(
+        shared = SharedContext(
             coordinator.settings, assigned["seed"], test.spec.timeout, assigned["url"], test.spec.nodeid
         )
         late_ns: int = assigned["lag_limit_ns"]
         self._in_flight = share(test.spec.in_flight_limit, self._shard, self._shards) if test.spec.open else 0
         self._users = FanOut(
-            test.body, test.arguments, self._spec, self._recorder, surroundings, late_ns, in_flight=self._in_flight
+            test.body, test.arguments, self._spec, self._recorder, shared, late_ns, in_flight=self._in_flight
         )
         self._conductor = conductor_for(test.spec)
         self._seed: int = assigned["seed"]

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, StartOver
 from pytest_rtmedload.shards.shard_run import ShardRun
-from pytest_rtmedload.users.virtual_user import NeedsAgent
+from pytest_rtmedload.users.agent_clients import NeedsAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_rtmedload.users.iteration import ENDS_TEST, Cut, Iterations, Mishaps, Running
+from pytest_rtmedload.users.load import Load
 from pytest_rtmedload.users.pool import Pool
 from pytest_rtmedload.users.user_fixture import Entered, Recipe
-from pytest_rtmedload.users.virtual_user import CURRENT, Surroundings, VirtualUser
+from pytest_rtmedload.users.virtual_user import CURRENT, VirtualUser
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 
     from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.spec.load_spec import LoadSpec
+    from pytest_rtmedload.users.shared_context import SharedContext
 
 SLICE_NS: Final = 1_000_000
 """A body that never waits gives way to the other users after 1 ms: often enough for them, and it costs little."""
@@ -49,7 +51,7 @@ class FanOut:
         arguments: its arguments as pytest resolved them; recipes are entered by each user.
         spec: the load test.
         recorder: takes the samples.
-        surroundings: what users share.
+        shared: what users share.
         late_ns: an arrival that begins later than this counts as late.
         in_flight: open model: iterations that may be in flight at once here; None: the test's limit.
     """
@@ -60,19 +62,19 @@ class FanOut:
         arguments: Mapping[str, Any],
         spec: LoadSpec,
         recorder: Recorder,
-        surroundings: Surroundings,
+        shared: SharedContext,
         late_ns: int = 15_000_000,
         in_flight: int | None = None,
     ) -> None:
         self._arguments = arguments
         self._spec = spec
         self._recorder = recorder
-        self._surroundings = surroundings
+        self._shared = shared
         self._running: dict[int, Running] = {}
         self._line = asyncio.Event()
         self._changed = asyncio.Event()
         self._live = 0
-        self._mishaps = Mishaps(recorder, surroundings)
+        self._mishaps = Mishaps(recorder, shared)
         self._iterations = Iterations(body, arguments, spec, recorder, self._mishaps)
         self.crossed_ns: int | None = None
         """When the first user crossed the start line."""
@@ -116,7 +118,7 @@ class FanOut:
 
     def start_user(self, index: int, *, waits_for_line: bool = False) -> None:
         """Let user `index` enter its fixtures and begin."""
-        user = VirtualUser(index, self._recorder, self._surroundings)
+        user = VirtualUser(index, self._recorder, self._shared)
         running = Running(user, waits_for_line=waits_for_line)
         self._running[index] = running
         self._live += 1
@@ -203,7 +205,7 @@ class FanOut:
 
     async def _enter_and_iterate(self, running: Running, stack: contextlib.AsyncExitStack) -> None:
         user = running.user
-        entered = Entered(stack, {LOAD: user})
+        entered = Entered(stack, {LOAD: Load(user)})
         try:
             for value in self._arguments.values():
                 await entered.prepare(value)

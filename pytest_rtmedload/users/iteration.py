@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.spec.load_spec import LoadSpec
-    from pytest_rtmedload.users.virtual_user import Surroundings
+    from pytest_rtmedload.users.shared_context import SharedContext
 
 ENDS_TEST: Final = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 """Outcomes that end the whole test, as they do anywhere in pytest."""
@@ -60,24 +60,24 @@ class Mishaps:
 
     Args:
         recorder: takes the errors.
-        surroundings: know the secrets.
+        shared: knows the secrets.
     """
 
-    def __init__(self, recorder: Recorder, surroundings: Surroundings) -> None:
+    def __init__(self, recorder: Recorder, shared: SharedContext) -> None:
         self._recorder = recorder
-        self._surroundings = surroundings
+        self._shared = shared
         self.failed_users: list[str] = []
         """Why users never started, or failed to leave their fixtures; one line each."""
 
     def user_failed(self, what: str, error: BaseException) -> None:
         """A user could not start or leave."""
         message = f"virtual user failed to {what}: {describe(error)}"
-        self.failed_users.append(self._surroundings.settings.redact(message))
+        self.failed_users.append(self._shared.settings.redact(message))
         self.note(message, error)
 
     def note(self, message: str, error: BaseException) -> None:
         """Count an error; clients of all kinds put keys and URLs into theirs."""
-        redact = self._surroundings.settings.redact
+        redact = self._shared.settings.redact
         self._recorder.error(redact(message), redact(excerpt(error)))
 
 

@@ -59,6 +59,9 @@ class Blocking:
     def __repr__(self) -> str:
         return repr(self._wrapped)
 
+    def __dir__(self) -> list[str]:
+        return dir(self._wrapped)
+
     def _call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         result = method(*args, **kwargs)
         return self._seen(self._wait(result) if inspect.iscoroutine(result) else result)
@@ -79,7 +82,7 @@ def lives_on_loop(value: object) -> bool:
     module = type(value).__module__
     if not module.startswith("pytest_rtmedload.") and module != "contextlib":
         return False
-    waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose", "hang_up"))
+    waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose", "hang_up", "think"))
     return waits and not isinstance(value, SIMPLE)
 
 

@@ -20,17 +20,9 @@ from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
 from pytest_rtmedload.spec.shapes import parse_shape
 from pytest_rtmedload.spec.suites import DEFAULT_SUITE, GROUPS, SUITES
-from pytest_rtmedload.users.virtual_user import VirtualUser
+from pytest_rtmedload.users.load import Load
 from pytest_rtmedload.verdict import criteria
 from tests.docs.pages import REFERENCE, bullet, names, section, tables
-
-INTERNAL = {
-    *("add", "error", "aclose", "at_end", "begin_iteration", "leave_setup"),
-    *("pausing_ns", "thought_ns", "late_ns", "failed_operations", "failed_checks"),
-    *("connecting", "pacer", "number", "nodeid", "enter_call", "leave_call", "keeps_call", "call_kept", "call_lost"),
-    *("conversed", "tally"),
-}
-"""What the package itself needs of a virtual user."""
 
 
 def table(heading: str, number: int = 0) -> list[list[str]]:
@@ -101,8 +93,8 @@ def test_every_number_of_the_suites(name: str) -> None:
 
 
 def test_what_a_virtual_user_has() -> None:
-    names_in_use = {*dir(VirtualUser), *re.findall(r"self\.([a-z]\w*)\b", inspect.getsource(VirtualUser))}
-    public = {name for name in names_in_use if not name.startswith("_")} - INTERNAL
+    names_in_use = {*dir(Load), *re.findall(r"self\.([a-z]\w*)\b", inspect.getsource(Load))}
+    public = {name for name in names_in_use if not name.startswith("_")}
     assert attributes(table("The load fixture")) == public
 
 
