@@ -9,7 +9,7 @@ from pytest_rtmedload.live.progress import Generator
 from pytest_rtmedload.results.histogram import HIGHEST_US, Histogram, bucket_of, lower_edge
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Health, Outcome, Phase, ValueStats
-from pytest_rtmedload.verdict.health import FEWEST_STARTS, LAGGING_FLOOR_NS, MOST_FRAME_LATENESS_NS, MOST_LAGGING
+from pytest_rtmedload.verdict.health import spoils
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.recording import Clock, Recording, SeriesKey
@@ -126,7 +126,7 @@ class Tally:
             lag_p99_ms=_milliseconds(health.lag),
             cpu_percent=None if early else 100 * health.thread_cpu_ns / health.measured_ns,
             frames_late_ms=_milliseconds(health.frame_lateness),
-            troubled=_troubled(health),
+            troubled=spoils(health),
         )
 
     def _add(self, key: SeriesKey, histogram: Histogram, *, measured: bool) -> None:
@@ -135,16 +135,6 @@ class Tally:
             self.lost += histogram.count if key.outcome != Outcome.OK else 0
         if measured:
             self.metrics.setdefault(key.metric, Sums()).add(key.outcome, histogram)
-
-
-def _troubled(health: Health) -> bool:
-    """Whether the generator would spoil the verdict if the test ended now."""
-    possible = health.planned_starts - health.dropped_starts
-    return (
-        health.lagging_ns > max(MOST_LAGGING * health.measured_ns, LAGGING_FLOOR_NS)
-        or health.achieved_starts < FEWEST_STARTS * possible
-        or (health.frames > 0 and health.frames_late_ns >= MOST_FRAME_LATENESS_NS * health.frames)
-    )
 
 
 def _milliseconds(of: Histogram) -> float | None:

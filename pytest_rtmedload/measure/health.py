@@ -95,7 +95,9 @@ class HealthProbe:
             self._due = now_ns - JUMP_NS
         while self._due <= now_ns:
             if self._since is not None:
-                self._health.lag.record((now_ns - self._due) // 1000)
+                late_us = (now_ns - self._due) // 1000
+                self._health.lag.record(late_us)
+                self._health.late_us += late_us if late > self._limit_ns else 0
             self._due += TICK_NS
 
     def _schedule(self) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from pytest_rtmedload.results.conversations import Conversations
 from pytest_rtmedload.results.details import SlowOperation
 from pytest_rtmedload.results.histogram import Histogram
+from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import (
     CallSample,
     Cell,
@@ -142,6 +143,7 @@ class Recorder:
         """A user thought between these moments, for Little's law."""
         if self.phase_at(begin_ns) is Phase.MEASURE:
             self._pending.health.paused_ns += end_ns - begin_ns
+            self._pending.health.pauses += 1
 
     def value(self, name: str, tag: str, amount: float, unit: str) -> None:
         """Record a quantity that is not a time."""
@@ -239,6 +241,8 @@ class Recorder:
         if self._response_time:
             clocks[Clock.RESPONSE] = end - intended
         for cell, chosen in self._cells(intended, end, phase):
+            if cell.phase == Phase.MEASURE:
+                _account(into.health, key.metric, clocks[Clock.SERVICE][chosen])
             for clock, latency in clocks.items():
                 us = latency[chosen] // 1000
                 into.cells(key._replace(clock=clock)).setdefault(cell, Histogram()).record_array(us)
@@ -315,3 +319,12 @@ class Recorder:
             self._pending.users[self._users_second] = self._users_peak
             self._users_second += 1
             self._users_peak = self._users
+
+
+def _account(health: Health, metric: str, lengths_ns: NDArray[np.int64]) -> None:
+    """What the users of the measured phase did, for the share of their time that lag took."""
+    if metric == ITERATION:
+        health.iterations += len(lengths_ns)
+        health.iterating_ns += int(lengths_ns.sum())
+    else:
+        health.operations += len(lengths_ns)

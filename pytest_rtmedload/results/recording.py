@@ -123,6 +123,8 @@ class Health:
     """Lateness of the 10 ms ticker during the measured time, missed ticks filled in (microseconds)."""
     lagging_ns: int = 0
     """Measured time during which the lag was above the limit."""
+    late_us: int = 0
+    """Lateness of all ticks in that time, added up: divided by all ticks, the mean delay that such lag causes."""
     measured_ns: int = 0
     thread_cpu_ns: int = 0
     """Processor time of the event loop's thread during `measured_ns`."""
@@ -136,6 +138,13 @@ class Health:
     """Arrivals refused at the in-flight limit: the agent's doing, not the generator's."""
     paused_ns: int = 0
     """Think time of all users that began in the measured phase."""
+    pauses: int = 0
+    """How many times they thought."""
+    iterating_ns: int = 0
+    """Length of all iterations of the measured phase, think time taken out."""
+    iterations: int = 0
+    operations: int = 0
+    """Samples of the measured phase that are not iterations."""
     frames: int = 0
     """Frames of audio that were due in the measured phase."""
     frames_late_ns: int = 0
@@ -154,6 +163,7 @@ class Health:
 
 _HEALTH_SUMS = (
     "lagging_ns",
+    "late_us",
     "measured_ns",
     "thread_cpu_ns",
     "gc_pause_ns",
@@ -162,6 +172,10 @@ _HEALTH_SUMS = (
     "late_starts",
     "dropped_starts",
     "paused_ns",
+    "pauses",
+    "iterating_ns",
+    "iterations",
+    "operations",
     "frames",
     "frames_late_ns",
 )

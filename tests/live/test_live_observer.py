@@ -191,7 +191,7 @@ def test_the_generator_tells_of_itself() -> None:
 @pytest.mark.parametrize(
     "trouble",
     [
-        {"lagging_ns": 60_000_000},
+        {"lagging_ns": 60_000_000, "late_us": 100_000, "iterations": 10, "iterating_ns": 10**8, "operations": 10},
         {"planned_starts": 100, "achieved_starts": 94},
         {"frames": 10, "frames_late_ns": 50_000_000},
     ],
@@ -199,6 +199,8 @@ def test_the_generator_tells_of_itself() -> None:
 def test_it_says_so_when_the_generator_would_spoil_the_verdict(trouble: dict[str, int]) -> None:
     delta = shipment([30.0])
     delta.health.measured_ns = 1_000_000_000
+    delta.health.lag = of_milliseconds([1.0] * 100)
+    assert not watched(delta).generator.troubled
     for name, value in trouble.items():
         setattr(delta.health, name, value)
     assert watched(delta).generator.troubled

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence, Target
 from pytest_rtmedload.results.recording import Health, Outcome
-from pytest_rtmedload.verdict.health import lag_limit_ns, little_mismatch
+from pytest_rtmedload.verdict.health import LAGGING_FLOOR_NS, lag_limit_ns, little_mismatch, lost_share
 from pytest_rtmedload.verdict.judge import judge
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, lagging, p, plan
 
 
 @pytest.mark.parametrize(
@@ -53,16 +54,49 @@ def test_without_observations_nothing_is_zero() -> None:
     assert found.achieved_ratio is None
 
 
-def test_a_blocked_loop_makes_the_test_invalid() -> None:
+def test_time_that_users_lost_to_lag_makes_the_test_invalid() -> None:
     built = Builder().add(HEALTH, [10] * 100)
-    built.recording.health = Health(lagging_ns=50_000_001, measured_ns=1_000_000_000)
+    built.recording.health = lagging(0.06)
     found = judge(plan(p("p95", 150)), built.recording)
     assert (found.verdict, found.failed_test) == (Verdict.INVALID, True)
     (reason,) = found.reasons
     assert reason == (
-        "the event loop was blocked: more than 15 ms late for 5.0000001 % of the measured time (at most 5 %); "
-        "move blocking calls out of 'async def' bodies, or make the body a plain 'def'; else use fewer users"
+        "users lost 6 % of their time to lag of the load generator (at most 5 %); use fewer users or a lower rate"
     )
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.04, 0.05])
+def test_lag_that_took_little_of_the_users_time_changes_nothing(lost: float) -> None:
+    """Here there was lag in 90 % of the measured time."""
+    built = Builder().add(HEALTH, [10] * 100)
+    built.recording.health = lagging(lost)
+    assert judge(plan(p("p95", 150)), built.recording).verdict is Verdict.PASS
+
+
+def test_a_test_that_judges_errors_alone_is_never_invalid_by_lag() -> None:
+    built = Builder().add(HEALTH, [10] * 1000, lagged=True)
+    built.recording.health = lagging(0.9)
+    found = judge(plan(errors(0.05)), built.recording)
+    assert (found.verdict, found.generator.verdict) == (Verdict.PASS, Verdict.PASS)
+
+
+def test_users_who_mostly_wait_lose_little_to_lag() -> None:
+    """A block of 100 ms each second: 50 ms for each event that meets one, and each user has two in ten seconds."""
+    health = Health(measured_ns=10**10, lagging_ns=10**9, late_us=10 * 10 * 50_000)
+    health.lag.record_array(np.zeros(1000, np.int64))
+    health.iterations, health.operations, health.pauses = 100, 100, 100
+    health.iterating_ns, health.paused_ns = 100 * 10**9, 900 * 10**9
+    assert lost_share(health) == pytest.approx(0.001)
+    health.iterating_ns, health.paused_ns = 100 * 10**7, 0  # the same events in 10 ms each
+    assert lost_share(health) == pytest.approx(0.1)  # not more than there was lag
+    health.planned_starts = 100
+    assert lost_share(health) == 0  # the open model charges lag to the samples
+
+
+def test_a_single_delay_in_a_short_run_says_nothing() -> None:
+    health = lagging(0.5)
+    health.lagging_ns = LAGGING_FLOOR_NS
+    assert lost_share(health) == 0
 
 
 def _lagged() -> Builder:
@@ -77,7 +111,7 @@ def test_a_fail_through_lag_alone_is_invalid(target: Target, evidence: Evidence)
     assert (found.verdict, found.failed_test) == (Verdict.INVALID, True)
     (reason,) = found.generator.reasons
     assert reason == (
-        f"GET /health {target.name} fails only through samples made while the event loop was blocked; "
+        f"GET /health {target.name} fails only through samples made while the load generator lagged; "
         "use fewer users or a lower rate"
     )
 

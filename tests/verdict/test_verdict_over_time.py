@@ -12,9 +12,9 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Stage, Target, TestPlan
 from pytest_rtmedload.results.recording import Health, Outcome, Phase, Recording
 from pytest_rtmedload.verdict.judge import judge
-from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, errors, lagging, p, plan
 
-SPOILED = Health(lagging_ns=5_000_000_000, measured_ns=10_000_000_000)
+SPOILED = lagging(0.5)
 
 
 def course(latency_of: Callable[[int], float], seconds: int, each: int = 40, failing: range = range(0)) -> Recording:
@@ -108,7 +108,7 @@ def test_no_number_where_the_generator_was_the_limit() -> None:
         "no capacity: at 16 users the load generator was the limit; 8 users met every target"
     )
     assert found.verdict is Verdict.INVALID
-    assert "16 users: the event loop was blocked" in found.reasons[1]
+    assert "16 users: users lost 50 %" in found.reasons[1]
 
 
 def test_no_number_when_nothing_meets_the_targets() -> None:

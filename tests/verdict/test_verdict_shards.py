@@ -8,10 +8,11 @@ from pytest_rtmedload.results.model import TestResult, Verdict
 from pytest_rtmedload.results.plan import ShardPart
 from pytest_rtmedload.results.recording import Health
 from pytest_rtmedload.verdict.judge import judge
-from tests.verdict.verdict_builders import HEALTH, Builder, p, plan
+from tests.verdict.verdict_builders import HEALTH, Builder, lagging, p, plan
 
 FIT = Health(measured_ns=10_000_000_000, thread_cpu_ns=3_000_000_000)
-LAGGING = Health(measured_ns=10_000_000_000, thread_cpu_ns=9_900_000_000, lagging_ns=900_000_000)
+LAGGING = lagging(0.5)
+LAGGING.thread_cpu_ns = 9_900_000_000
 BEHIND = Health(measured_ns=10_000_000_000, planned_starts=100, achieved_starts=90)
 
 
@@ -30,7 +31,7 @@ def test_fit_shards() -> None:
     assert [(shard.name, shard.began_ms) for shard in result.generator.shards] == [("gw0", 0), ("gw1", 2.5), ("gw2", 5)]
 
 
-@pytest.mark.parametrize(("spoiled", "why"), [(LAGGING, "the event loop was blocked"), (BEHIND, "only 90 %")])
+@pytest.mark.parametrize(("spoiled", "why"), [(LAGGING, "users lost 50 % of their time to lag"), (BEHIND, "only 90 %")])
 def test_one_saturated_shard_of_many_makes_the_verdict_invalid(spoiled: Health, why: str) -> None:
     result = judged(FIT, FIT, spoiled, FIT)
     assert result.verdict is Verdict.INVALID

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.plan import Evidence, Target, TestPlan
-from pytest_rtmedload.results.recording import Cell, Clock, Outcome, Phase, Recording, SeriesKey
+from pytest_rtmedload.results.recording import Cell, Clock, Health, Outcome, Phase, Recording, SeriesKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,6 +63,23 @@ def plan(*targets: Target, **changes: Any) -> TestPlan:
 def p(name: str, limit: float, metric: str = HEALTH) -> Target:
     """A limit on a metric."""
     return Target(metric, name, limit)
+
+
+def lagging(lost: float, users: int = 10, seconds: int = 10) -> Health:
+    """A closed test of back-to-back requests of 20 ms whose users lost this share of their time to lag."""
+    requests, ticks = 50 * users * seconds, 100 * seconds
+    late_us = round(lost * 20_000)  # of an event at any moment; each request ends with one
+    health = Health(
+        measured_ns=seconds * 10**9,
+        lagging_ns=seconds * 9 * 10**8,
+        late_us=late_us * ticks,
+        iterations=requests,
+        operations=requests,
+        iterating_ns=requests * 20_000_000,
+    )
+    for _ in range(ticks):
+        health.lag.record(late_us)
+    return health
 
 
 def errors(limit: float, metric: str = "") -> Target:
