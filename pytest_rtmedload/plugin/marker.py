@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from pytest_rtmedload.spec.suites import CUSTOM_GROUP, GROUPS, SUITES
 from pytest_rtmedload.spec.target_syntax import from_mapping, make_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import pytest
 
@@ -91,6 +92,22 @@ ARGUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
 """Arguments of the marker and what checks them."""
 
 
+SIZED_BY_SUITE: Final = ("users", "duration", "ramp", "warmup", "think", "iterations")
+"""Arguments that may name a size for each suite, as `users={"quick": 24}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BySuite:
+    """A size that depends on the suite; suites that are not named keep their own."""
+
+    sizes: Mapping[str, Any]
+
+
+def _by_suite(sizes: Mapping[str, Any], read: Callable[[Any], Any]) -> BySuite:
+    _suites(list(sizes))
+    return BySuite({suite: read(size) for suite, size in sizes.items()})
+
+
 def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     """The checked arguments of all `load` markers of a test; those closer to the function win.
 
@@ -119,8 +136,9 @@ def checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in ARGUMENTS:
             raise ValueError(f"{where}() has no argument {name!r}; it has {', '.join(ARGUMENTS)}")
+        by_suite = isinstance(value, Mapping) and name in SIZED_BY_SUITE
         try:
-            arguments[name] = ARGUMENTS[name](value)
+            arguments[name] = _by_suite(value, ARGUMENTS[name]) if by_suite else ARGUMENTS[name](value)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{where}({name}={value!r}): {error}") from None
     if arguments.get("timeout") == 0:
@@ -171,23 +189,29 @@ def make_spec(nodeid: str, group: str, arguments: Mapping[str, Any], config: Loa
 
 
 def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict[str, Any]:
-    """Sizes by precedence: command line > marker > ini > environment > suite."""
+    """Sizes by precedence: command line > marker > ini > environment > suite, which the marker may refine."""
     suite = config.suite
-    users = suite.users_of(group)
+    refined = _refined(arguments, suite.name)
     found: dict[str, Any] = {
-        "users": users if config.users_cap is None else min(users, config.users_cap),
-        "duration": suite.duration_of(group) if config.duration_cap is None else config.duration_cap,
+        "users": suite.users_of(group),
+        "duration": suite.duration_of(group),
         "ramp": suite.ramp,
         "warmup": suite.warmup,
         "think": suite.think,
         "shape": Shape(),
         "rate": None,
         "evidence": suite.evidence,
-    }
+    } | {name: size for name, size in refined.items() if name != "iterations"}
+    if config.users_cap is not None:
+        found["users"] = min(found["users"], config.users_cap)
+    if config.duration_cap is not None:
+        found["duration"] = config.duration_cap
+    of_suite = refined.get("iterations", suite.iterations)
+    arguments = {name: value for name, value in arguments.items() if not isinstance(value, BySuite)}
     marked = {name: value for name, value in arguments.items() if name in found}
     if "users" in marked and config.users_cap is not None:
         marked["users"] = min(marked["users"], config.users_cap)
-    given = set(marked)
+    given = set(marked) | set(refined)
     for source in (config.environment.of(group), config.ini.of(group), marked, config.command_line.of(group)):
         found |= source
         given |= set(source)
@@ -195,13 +219,19 @@ def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict
     if config.users_cap is not None and "shape" in marked:
         found["shape"] = found["shape"].capped(config.users_cap)
     timed = "duration" in config.command_line.values
-    found["iterations"] = arguments.get("iterations") or (None if timed else suite.iterations)
+    found["iterations"] = arguments.get("iterations") or (None if timed else of_suite)
     if found["iterations"] is not None:
         found |= {name: 0.0 for name in ("ramp", "warmup") if name not in given}
     found["shape"] = _fitting_shape(found)
     if found["shape"].users is not None:
         found["users"] = found["shape"].users[0]
     return found
+
+
+def _refined(arguments: Mapping[str, Any], suite: str) -> dict[str, Any]:
+    """Sizes that the marker gives for this suite alone."""
+    named = {name: value.sizes for name, value in arguments.items() if isinstance(value, BySuite)}
+    return {name: sizes[suite] for name, sizes in named.items() if suite in sizes}
 
 
 def _let_the_stronger_win(found: dict[str, Any], source: Mapping[str, Any]) -> None:

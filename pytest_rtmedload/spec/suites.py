@@ -65,7 +65,7 @@ SUITES: Final[dict[str, Suite]] = {
     suite.name: suite
     for suite in (
         _suite("smoke", (1, 1, 1, 1), (4, 5, 10, 60), (0, 0), 0.0, Evidence.NONE, iterations=1),
-        _suite("quick", (10, 8, 5, 3), (4, 5, 10, 60), (0.5, 0.5), 0.1, Evidence.PROVISIONAL),
+        _suite("quick", (15, 8, 5, 24), (3, 4, 4, 60), (0.3, 0.3), 0.1, Evidence.PROVISIONAL),
         _suite("standard", (25, 20, 15, 10), (30, 30, 60, 120), (5, 5), 0.1, Evidence.STRICT),
         _suite("comprehensive", (50, 40, 25, 20), (300, 300, 300, 300), (60, 10), 0.1, Evidence.STRICT),
     )

@@ -47,6 +47,48 @@ def test_the_variables_of_the_brief(load_run_of: LoadRun, monkeypatch: pytest.Mo
     assert sizes(load_run_of, "--load-users=6")["test_sizes"] == (6, 0.4)
 
 
+SIZED_BY_SUITE = """
+import pytest
+
+@pytest.mark.load(users={"quick": 4, "standard": 2}, iterations={"quick": 3}, duration={"standard": "200ms"}, ramp=0)
+async def test_sized(load):
+    await load.think(0.01)
+"""
+
+
+def test_a_marker_sizes_a_test_for_each_suite(load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_run_of.pytester.makepyfile(test_it=SIZED_BY_SUITE)
+
+    def users_and_iterations(*arguments: str) -> tuple[int, int]:
+        load_run_of("-m", "load", "--load-evidence=provisional", "--load-warmup=0", *arguments, sizes=())
+        test = load_run_of.result()["tests"][0]
+        return test["users"], test["iterations"]
+
+    assert users_and_iterations() == (4, 12)
+    assert users_and_iterations("--suite=smoke") == (1, 1)
+    assert users_and_iterations("--suite=standard")[0] == 2
+    assert users_and_iterations("--suite=standard")[1] > 2
+    assert users_and_iterations("-o", "load_users=3") == (3, 9)  # as stronger than a suite as ever
+    monkeypatch.setenv("MAX_USERS", "2")
+    assert users_and_iterations() == (2, 6)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("users={'fast': 3}", "*load(users={'fast': 3}): 'fast' is not a suite: choose among smoke, quick*"),
+        ("iterations={'quick': 0}", "*load(iterations={'quick': 0}): a whole number of at least 1 is needed*"),
+    ],
+)
+def test_wrong_sizes_by_suite_are_one_line(load_run_of: LoadRun, sizes: str, message: str) -> None:
+    load_run_of.pytester.makepyfile(
+        test_it=f"import pytest\n\n@pytest.mark.load({sizes})\nasync def test_it(load):\n    pass\n"
+    )
+    result = load_run_of("-m", "load", sizes=())
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+
+
 def test_users_of_one_group(load_run_of: LoadRun, pytester: pytest.Pytester) -> None:
     folder = pytester.mkdir("ws")
     (folder / "test_it.py").write_text(

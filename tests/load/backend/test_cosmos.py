@@ -32,7 +32,7 @@ async def test_conversation(load, cosmos, run_id):
     assert newest[0]["id"] == turn["id"]
 
 
-@pytest.mark.load(metric="cosmos.conflict", p95=WRITE_MS, iterations=5)
+@pytest.mark.load(metric="cosmos.conflict", p95=WRITE_MS, iterations=10)
 async def test_conflict(load, cosmos, run_id):
     session, turn = session_of(load, run_id), turn_of(load)
     first = await cosmos.create(session, turn)
@@ -41,7 +41,7 @@ async def test_conflict(load, cosmos, run_id):
     await cosmos.replace(session, turn, first["_etag"], expect=412)
 
 
-@pytest.mark.load(negative=True, iterations=5, think=0)
+@pytest.mark.load(negative=True, iterations=10, think=0)
 async def test_throttling(load, cosmos, run_id):
     turn = turn_of(load)
     await cosmos.patiently(lambda: cosmos.create(session_of(load, run_id), turn, throttling=True))

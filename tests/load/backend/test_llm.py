@@ -16,21 +16,24 @@ def said_by(load):
     return LINES[(load.user + load.iteration) % len(LINES)]
 
 
-@pytest.mark.load(metric="llm.completion", p95=REPLY_MS)
+@pytest.mark.load(metric="llm.completion", p95=REPLY_MS, users={"quick": 20})
 async def test_completion(load, llm):
     reply = await llm.complete(said_by(load))
     load.check("a reply that ends", reply.finished in ("stop", "length"))
 
 
 @pytest.mark.load(
-    metric="llm.ttft", p95=600, targets={"llm.inter_token": {"p95": 100}, "llm.tokens_per_s": {"mean_min": 10}}
+    metric="llm.ttft",
+    p95=600,
+    targets={"llm.inter_token": {"p95": 100}, "llm.tokens_per_s": {"mean_min": 10}},
+    users={"quick": 20},
 )
 async def test_streaming(load, llm):
     reply = await llm.stream(said_by(load))
     load.check("a reply that ends", reply.finished in ("stop", "length"))
 
 
-@pytest.mark.load(negative=True, iterations=3, think=0)
+@pytest.mark.load(negative=True, iterations=8, think=0)
 async def test_rate_limit(load, llm):
     reply = await llm.patiently(lambda: llm.complete(said_by(load), longest=SHORTEST_REPLY, throttling=True))
     assert reply.text

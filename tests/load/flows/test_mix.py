@@ -11,6 +11,13 @@ def deck():
     return Deck(list(shipped().values()))
 
 
-@pytest.mark.load(metric="voice.loop", p95=700, targets={"voice.barge_in": {"p95": 500}}, timeout="60s")
+@pytest.mark.load(
+    metric="voice.loop",
+    p95=700,
+    timeout="60s",
+    users={"quick": 36},
+    iterations={"quick": 1},
+    ramp={"quick": 3},
+)
 async def test_consultations(load, deck, consult):
     await consult(load, deck.deal(load.random))
