@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DESCRIPTION: Final = """\
-Works on the results of load tests, and looks at the machine that is to make them.
+Writes the standard suite into a project, draws results again, and examines the machine that runs load tests.
 The load tests themselves are run by pytest: pytest -m load --suite quick
+"""
+_INIT: Final = """\
+Writes the standard suite of load tests into DIR/tests/load and a section of settings, commented out, into the
+pyproject.toml. A project that has settings of pytest keeps them as they are; the section is printed then.
+
+A file of the suite that you have changed is overwritten with --force only.
 """
 _REPORT: Final = """\
 Draws the HTML page anew from a JSON result, by this version: for a page that was lost, or an older one.
@@ -49,8 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.command == "init":
+        from pytest_rtmedload.command.init import write_suite  # noqa: PLC0415 - only what is asked for
+
+        return write_suite(options.directory, force=options.force)
     if options.command == "report":
-        from pytest_rtmedload.command.report import draw  # noqa: PLC0415 - only what is asked for
+        from pytest_rtmedload.command.report import draw  # noqa: PLC0415 - as above
 
         return draw(options.file, options.out)
     if options.command == "schema":
@@ -66,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     kind = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("pytest-rtmedload", description=_DESCRIPTION, formatter_class=kind)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = commands.add_parser(
+        "init", help="write the standard suite into a project", description=_INIT, formatter_class=kind
+    )
+    init.add_argument("directory", metavar="DIR", nargs="?", default=".", help="the project (default: this folder)")
+    init.add_argument("--force", action="store_true", help="overwrite files of the suite that were changed")
     report = commands.add_parser("report", help="draw the HTML page from a JSON result", description=_REPORT)
     report.add_argument("file", metavar="FILE", help="a JSON result, such as results/load_test_report_latest.json")
     report.add_argument("-o", dest="out", metavar="OUT.html", help="where to (default: FILE with .html)")

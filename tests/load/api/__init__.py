@@ -1,0 +1,1 @@
+"""Group `api`: the agent's REST interface."""

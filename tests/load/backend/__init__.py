@@ -1,0 +1,1 @@
+"""Group `backend`: the services that the agent uses, each by itself."""

@@ -1,0 +1,1 @@
+"""Group `flows`: whole consultations."""

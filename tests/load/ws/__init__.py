@@ -1,0 +1,1 @@
+"""Group `ws`: the agent's sockets, and calls over them."""
