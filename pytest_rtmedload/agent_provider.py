@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pytest_rtmedload.dialects import dialect_named
+from pytest_rtmedload.dialects import Dialect, dialect_named
 from pytest_rtmedload.results.model import AgentInfo
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ class Agent:
     url: str
     dialect: str
     embedded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnderTest:
+    """What the `agent` fixture gives."""
+
+    url: str
+    """Base URL, without a slash at its end."""
+    dialect: Dialect
+    """Paths and bodies of the agent's version."""
+    embedded: bool
+    """True for the stand-in that comes with the plugin."""
+    number_to_call: str | None
+    """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
 
 
 class AgentProvider:

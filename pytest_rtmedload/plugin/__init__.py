@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Generator
 
+    from pytest_rtmedload.agent_provider import AgentUnderTest
     from pytest_rtmedload.plugin.explicit_run import LoadRun
     from pytest_rtmedload.plugin.groups import Arrangement
     from pytest_rtmedload.plugin.run import Run, Tests
@@ -341,12 +342,12 @@ def load_run(request: pytest.FixtureRequest) -> LoadRun:
 
 
 @pytest.fixture
-def _rtmedload_agent(request: pytest.FixtureRequest) -> object:
+def _rtmedload_agent(request: pytest.FixtureRequest) -> AgentUnderTest:
     return tests_of(request.config).agent()
 
 
 @pytest.fixture
-def agent(_rtmedload_agent: object) -> object:
+def agent(_rtmedload_agent: AgentUnderTest) -> AgentUnderTest:
     """The agent under test: `url`, `dialect` and `embedded`. Starts the embedded agent when none is named."""
     return _rtmedload_agent
 

@@ -10,16 +10,16 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import pytest
 
-from pytest_rtmedload.agent_provider import AgentProvider
+from pytest_rtmedload.agent_provider import AgentProvider, AgentUnderTest
 from pytest_rtmedload.backends.resolve import NotNamed, find
-from pytest_rtmedload.dialects import Dialect, dialect_named
+from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.live.factory import live_view
 from pytest_rtmedload.live.observer import Watch
 from pytest_rtmedload.plugin.event_log import RunJournal
@@ -53,20 +53,6 @@ if TYPE_CHECKING:
 
 FICTIONAL_NUMBER: Final = "+15550100000"
 """555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentUnderTest:
-    """What the `agent` fixture gives."""
-
-    url: str
-    """Base URL, without a slash at its end."""
-    dialect: Dialect
-    """Paths and bodies of the agent's version."""
-    embedded: bool
-    """True for the stand-in that comes with the plugin."""
-    number_to_call: str | None
-    """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
 
 
 class Tests:

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import pytest_rtmedload
 from pytest_rtmedload.clients.http.client import HttpClient
 from pytest_rtmedload.plugin import config, explicit_run
 from pytest_rtmedload.plugin.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
@@ -175,6 +176,11 @@ def test_every_criterion_with_its_limit() -> None:
         for name, kind, asked in table("Criteria of the run")
     }
     assert documented == {name: (kind, pytest.approx(limit)) for name, (kind, limit) in coded.items()}
+
+
+def test_every_public_name() -> None:
+    documented = [name for row in table("Public names") for cell in row for name in names(cell) if name != "def"]
+    assert sorted(documented) == sorted({*pytest_rtmedload.__all__, "load.http", "load.ws"})
 
 
 def test_contents_list_every_section() -> None:
