@@ -10,7 +10,7 @@ ARGS ?=
 
 PEERS ?= .venv-peers
 
-.PHONY: load test truth check bench bench-peers lock clean help
+.PHONY: load test truth check bench bench-peers robust lock clean help
 
 help:
 	@echo "make load    load-test the embedded agent: pytest -m load --suite quick"
@@ -19,6 +19,7 @@ help:
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the tool's own speed, ratios in one run"
 	@echo "make bench-peers  the same work by this plugin, Locust, httpx2 and, where installed, k6 and wrk"
+	@echo "make robust  the quick suite 20 times, 5 of them beside a busy process: a table of verdicts"
 	@echo "make lock    renew requirements.lock (needs uv)"
 
 load: $(READY)
@@ -41,6 +42,9 @@ bench: $(READY)
 
 bench-peers: $(READY) $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.peers.compare --python $(PEERS)/bin/python $(ARGS)
+
+robust: $(READY)
+	$(BIN)/python -m benchmarks.repeat_suite $(ARGS)
 
 lock:
 	uv export --quiet --no-emit-project --all-extras --all-groups --no-annotate --no-header -o requirements.lock
