@@ -56,7 +56,7 @@ def neighbour(*, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    with subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) as process:  # noqa: S603 - our own line of Python
+    with subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) as process:
         try:
             yield
         finally:
@@ -69,7 +69,7 @@ def run_once(number: int, arguments: list[str], *, busy: bool) -> Outcome:
         command = [sys.executable, "-m", "pytest", "-q", "-m", "load", "-p", "no:cacheprovider"]
         command += [f"--load-report-dir={folder}", *arguments, "tests/load"]
         began = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - as above
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - began
         path = Path(folder, "load_test_report_latest.json")
         if not path.exists():
