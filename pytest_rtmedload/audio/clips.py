@@ -6,6 +6,7 @@ is anything else is refused by one line that says how to convert it: a silent co
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.audio.pcm import FRAME_MS, RATE, SAMPLES_PER_MS, ClipError, how_to_convert, read_wav, voiced_span
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -65,9 +64,12 @@ class Clip:
 def read_clip(path: str | os.PathLike[str]) -> Clip:
     """Read a WAV file; its words are those of a `.txt` file of the same name beside it, if there is one.
 
+    A `~` at the beginning of the path is the home folder.
+
     Raises:
         ClipError: missing, not a WAV file, empty, not mono, of another rate or sample width, or silent.
     """
+    path = os.path.expanduser(path)  # noqa: PTH111 - unlike pathlib's it never raises
     channels, rate = read_wav(path)
     if len(channels) != 1:
         raise ClipError(f"{path}: {len(channels)} channels, one is needed; {how_to_convert(path)}")

@@ -6,6 +6,7 @@ one or not at all.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def draw(file: str, out: str | None) -> int:
         file: the JSON result.
         out: the page; beside the result when not given.
     """
-    source = Path(file)
-    target = source.with_suffix(".html") if out is None else Path(out)
+    source = _path(file)
+    target = source.with_suffix(".html") if out is None else _path(out)
     try:
         content = _page(source)
     except (OSError, NotAResult) as error:
@@ -35,6 +36,10 @@ def draw(file: str, out: str | None) -> int:
         return _wrong(target, error)
     sys.stdout.write(f"written: {target}\n")
     return 0
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike pathlib's it never raises
 
 
 def _page(source: Path) -> bytes:

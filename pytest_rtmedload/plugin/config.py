@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_rtmedload.dialects import DEFAULT_DIALECT, dialect_named
+from pytest_rtmedload.plugin.ini import ini_value
 from pytest_rtmedload.plugin.options import BY_NAME, GROUP_OPTIONS, SIZES, Option
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.spec.criteria import DEFAULT_CRITERIA, with_changes
 from pytest_rtmedload.spec.durations import per_second, seconds, some_seconds
 from pytest_rtmedload.spec.endpoints import NamedServices
 from pytest_rtmedload.spec.load_config import LoadConfig, Sizes
@@ -21,6 +23,8 @@ from pytest_rtmedload.spec.target_syntax import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pytest_rtmedload.spec.criteria import Criterion
 
 DEFAULT_GREETING_S: Final = 10.0
 
@@ -87,6 +91,11 @@ def _dialect(text: str) -> str:
     return dialect_named(text).name
 
 
+def _folder(text: str) -> str:
+    """A folder; no shell has expanded the `~` of an ini file or a variable."""
+    return os.path.expanduser(text)  # noqa: PTH111 - unlike pathlib's it never raises
+
+
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or any(c in name + value for c in "\r\n"):
@@ -111,12 +120,14 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "record_calls": _number_from_zero,
     "call_number": _number,
     "target": parse_target,
+    "report_dir": _folder,
     "seed": _seed,
     "live": _flag,
     **dict.fromkeys(("samples", "debug", "uvloop", "parallel"), _flag),
     **{f"{word}_users": _count for word in GROUP_OPTIONS.values()},
 }
 """What reads the text of an option; the others are texts."""
+ONE_VALUE: Final = "one value is needed: a text, a number, true or false"
 
 
 class _Source:
@@ -125,6 +136,10 @@ class _Source:
     def __init__(self, raw: Callable[[Option], tuple[str, Any]]) -> None:
         self._raw = raw
 
+    def spelling(self, option: Option) -> str:
+        """How this source names an option."""
+        return self._raw(option)[0]
+
     def get(self, option: Option) -> Any:
         """The value this source gives, None when it is silent.
 
@@ -132,27 +147,37 @@ class _Source:
             pytest.UsageError: the value is wrong.
         """
         spelling, raw = self._raw(option)
-        if raw in (None, "", []):
-            return None
         read = READERS.get(option.name, str)
         try:
-            if option.many:
-                return [read(line) for line in (raw if isinstance(raw, list) else [raw])]
-            return read(str(raw))
+            entries = [read(text) for text in _texts(raw, many=option.many)]
         except ValueError as error:
             raise pytest.UsageError(f"{spelling}: {error}") from None
+        return (entries if option.many else entries[0]) if entries else None
+
+
+def _texts(raw: Any, *, many: bool) -> list[str]:
+    """The entries of an option as texts without blanks at their ends: TOML also knows numbers, booleans and lists.
+
+    Raises:
+        ValueError: a list where one value is needed, or what is no value at all, such as a table.
+    """
+    entries = raw if many and isinstance(raw, list) else [] if raw is None else [raw]
+    if any(not isinstance(entry, str | int | float) for entry in entries):
+        raise ValueError(f"{raw!r}: {'a list of texts is needed' if many else ONE_VALUE}")
+    lines = [line for entry in entries for line in (str(entry).splitlines() if many else [str(entry)])]
+    return [text for line in lines if (text := line.strip())]
 
 
 def _sources(config: pytest.Config, environment: Mapping[str, str]) -> tuple[_Source, _Source, _Source]:
     def from_ini(option: Option) -> tuple[str, Any]:
-        twin = "load_targets" if option.name == "target" else option.dest
-        return f"{twin} in the ini file", config.getini(twin) or config.getini(option.dest)
+        names = (option.ini, option.dest)
+        stated = next((name for name in names if ini_value(config, name) not in (None, "", [])), option.ini)
+        return f"{stated} in the ini file", ini_value(config, stated)
 
     def from_environment(option: Option) -> tuple[str, Any]:
         for variable in (option.variable, *option.variables):
-            if environment.get(variable):
-                text = environment[variable]
-                return variable, text.splitlines() if option.many else text
+            if environment.get(variable, "").strip():
+                return variable, environment[variable]
         return option.variable, None
 
     command_line = _Source(lambda option: (option.switch, config.getoption(option.dest, None)))
@@ -185,6 +210,8 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         ini=sizes(sources[1]),
         environment=sizes(sources[2]),
         targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
+        demanded_targets=tuple(t for entry in sources[0].get(BY_NAME["target"]) or () for t in entry),
+        criteria=_criteria(sources),
         host=strongest("host"),
         ws_host=strongest("ws_host"),
         dialect=strongest("dialect", DEFAULT_DIALECT),
@@ -209,8 +236,20 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
     )
 
 
+def _criteria(sources: tuple[_Source, _Source, _Source]) -> tuple[Criterion, ...]:
+    """The criteria of the run: the defaults, changed by one source after the other, the weakest first."""
+    criteria, option = DEFAULT_CRITERIA, BY_NAME["criterion"]
+    for source in reversed(sources):
+        spelling = source.spelling(option)
+        try:
+            criteria = with_changes(criteria, source.get(option) or (), spelling, demanded=source is sources[0])
+        except ValueError as error:
+            raise pytest.UsageError(f"{spelling}: {error}") from None
+    return criteria
+
+
 def _from_variable(environment: Mapping[str, str], name: str, read: Callable[[str], Any]) -> Any:
-    text = environment.get(name)
+    text = environment.get(name, "").strip()
     if not text:
         return None
     try:

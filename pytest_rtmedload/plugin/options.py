@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from pytest_rtmedload.plugin.ini import ini_value
+
 if TYPE_CHECKING:
     import pytest
 
@@ -28,6 +30,8 @@ class Option(NamedTuple):
     aliases: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     """Environment variables beside `RTMEDLOAD_<NAME>`, weaker than it."""
+    plural: str = ""
+    """Name in the ini file where it is not `load_<name>`, which is understood as well."""
 
     @property
     def switch(self) -> str:
@@ -36,8 +40,13 @@ class Option(NamedTuple):
 
     @property
     def dest(self) -> str:
-        """The ini name, and the attribute of pytest's options."""
+        """The attribute of pytest's options."""
         return "load_" + self.name
+
+    @property
+    def ini(self) -> str:
+        """The name in the ini file."""
+        return self.plural or self.dest
 
     @property
     def variable(self) -> str:
@@ -89,7 +98,15 @@ OTHERS: Final = (
     ),
     Option("allow_calls", "let load tests place calls at a remote agent, which could ring a phone", flag=True),
     Option("call_number", "number that load tests may call at a remote agent, as +15550100000", "NUMBER"),
-    Option("target", "override a target, as METRIC:p95=150 or errors=0.01", "TARGET", many=True),
+    Option("target", "override a target, as METRIC:p95=150 or errors=0.01", "TARGET", many=True, plural="load_targets"),
+    Option(
+        "criterion",
+        "change a criterion of the run, as 'voice.loop p95 = 900 goal' or 'backend errors = off', or add one",
+        "CRITERION",
+        many=True,
+        variables=("RTMEDLOAD_CRITERIA",),
+        plural="load_criteria",
+    ),
     Option(
         "greeting", "seconds a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"
     ),
@@ -116,8 +133,8 @@ def add_options(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         _add(group, option, [option.switch])
         kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
-        parser.addini(option.dest, option.help, type=kind, default=None)
-    parser.addini("load_targets", "override targets, one METRIC:p95=150 a line", type="linelist", default=None)
+        for name in dict.fromkeys((option.ini, option.dest)):
+            parser.addini(name, option.help, type=kind, default=None)
 
 
 def add_aliases(parser: pytest.Parser, arguments: list[str]) -> None:
@@ -135,7 +152,9 @@ def add_aliases(parser: pytest.Parser, arguments: list[str]) -> None:
 def mentioned(config: pytest.Config, name: str) -> bool:
     """Whether any source says something about an option; what it says is read in `config`."""
     option = BY_NAME[name]
-    return bool(config.getoption(option.dest, None) or config.getini(option.dest) or os.environ.get(option.variable))
+    return bool(
+        config.getoption(option.dest, None) or ini_value(config, option.dest) or os.environ.get(option.variable)
+    )
 
 
 def _is_free(parser: pytest.Parser, switch: str, arguments: list[str]) -> bool:

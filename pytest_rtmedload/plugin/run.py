@@ -38,7 +38,7 @@ from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_vers
 from pytest_rtmedload.shards.multi_coordinator import SideBySide
 from pytest_rtmedload.shards.worker import Worker
 from pytest_rtmedload.users.user_fixture import Entered
-from pytest_rtmedload.verdict.run import summarise
+from pytest_rtmedload.verdict.run import Asked, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -220,7 +220,9 @@ class Run:
         strict = self._options.suite.evidence is Evidence.STRICT
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         complete = ended and not session.shouldstop and not session.shouldfail
-        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=self.coordinator.elapsed)
+        asked = Asked(self._options.criteria, self._options.targets, self._options.demanded_targets)
+        elapsed = self.coordinator.elapsed
+        summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=elapsed, asked=asked)
         self._result = RunResult(summary, info, criteria, tests)
         self._written = write_reports(self._result, self._directory, self._started, *self._journal.close())
         self._announced = [

@@ -50,9 +50,7 @@ def next_steps(run: RunResult) -> list[Advice]:
         return [Advice("no load test ran: select some", "-m load --suite quick")]
     steps = [Advice(f"{_these(need.tests)}: {need.text}", need.option) for need in _needs(tests, run.run.suite)]
     if not steps:
-        steps = [
-            Advice(f"{formats.one_line(c.text)}: see the slowest and failed operations below") for c in _missed(run)
-        ]
+        steps = [Advice(f"{formats.one_line(c.text)}: {_what_to_do(c)}") for c in _missed(run)]
     if not run.summary.complete:
         steps.append(Advice("the run was cut short: run it again to its end before you compare it"))
     return steps or [_when_green(run)]
@@ -190,6 +188,12 @@ def _unbounded(tests: Sequence[TestResult]) -> list[_Need]:
 
 def _missed(run: RunResult) -> list[CriterionResult]:
     return [criterion for criterion in phrases.by_verdict(run.criteria) if criterion.verdict is not Verdict.PASS]
+
+
+def _what_to_do(criterion: CriterionResult) -> str:
+    if criterion.n == 0:
+        return "correct its name, or leave it out where the tests that record it do not run"
+    return "see the slowest and failed operations below"
 
 
 def _when_green(run: RunResult) -> Advice:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.spec.criteria import Criterion
     from pytest_rtmedload.spec.suites import Suite
 
 
@@ -45,6 +46,10 @@ class LoadConfig:
     environment: Sizes
     targets: tuple[tuple[Target, ...], ...]
     """Overrides, weakest first."""
+    demanded_targets: tuple[Target, ...]
+    """The overrides of the command line: one that applies to no test fails the run."""
+    criteria: tuple[Criterion, ...]
+    """By which the whole run is judged."""
     host: str | None
     ws_host: str | None
     """Base of relative WebSocket URLs; None: that of the agent."""

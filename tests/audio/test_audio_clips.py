@@ -80,3 +80,9 @@ def test_every_unfit_file_gets_one_line_that_says_what_to_do(tmp_path: Path) -> 
             read_clip(tmp_path / name)
         assert str(caught.value).startswith(f"{tmp_path / name}: {text}")
         assert "\n" not in str(caught.value)
+
+
+def test_a_path_may_begin_with_the_home_folder(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(own.parent))
+    own.with_suffix(".txt").write_text("Good morning.", "utf-8")
+    assert clip_from("~/own.wav").text == "Good morning."

@@ -32,6 +32,12 @@ def test_the_page_is_drawn_again(result: Path, tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == f"written: {out}\n"
 
 
+def test_paths_may_begin_with_the_home_folder(result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["report", f"~/{result.name}", "-o", "~/again.html"]) == 0
+    assert (tmp_path / "again.html").exists()
+
+
 def test_without_a_name_it_stands_beside_the_result(result: Path) -> None:
     page = result.with_suffix(".html")
     drawn = page.read_bytes()

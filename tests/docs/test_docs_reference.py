@@ -18,11 +18,11 @@ from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
 from pytest_rtmedload.results import details, model
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.spec import criteria
 from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
 from pytest_rtmedload.spec.shapes import parse_shape
 from pytest_rtmedload.spec.suites import DEFAULT_SUITE, GROUPS, SUITES
 from pytest_rtmedload.users.load import Load
-from pytest_rtmedload.verdict import criteria
 from tests.docs.pages import REFERENCE, bullet, names, section, tables
 
 
@@ -62,7 +62,7 @@ def test_every_option_in_all_its_spellings() -> None:
 
 
 def ini_name(option: Option) -> str:
-    return "load_targets" if option.name == "target" else option.dest
+    return option.ini
 
 
 def test_every_further_variable() -> None:
@@ -165,12 +165,12 @@ def test_columns_files_and_properties() -> None:
 
 
 def test_every_criterion_with_its_limit() -> None:
-    call = re.compile(r'_(success|errors|latency)\("([^"]+)", (?:(GOAL|LIMIT), )?.*, ([\d.]+)\),?$', re.MULTILINE)
     coded = {
-        name: (getattr(criteria, kind or "GOAL"), float(limit) * (1 if judged == "latency" else 100))
-        for judged, name, kind, limit in call.findall(inspect.getsource(criteria.run_criteria))
+        criterion.name: (criterion.kind, criterion.limit * (100 if criterion.subject.measure.of_shares else 1))
+        for criterion in criteria.DEFAULT_CRITERIA
     }
-    coded["critical latency"] = (criteria.LIMIT, (criteria._FAR - 1) * 100)
+    kind, times = coded["critical latency"]
+    coded["critical latency"] = (kind, (times - 1) * 100)
     documented = {
         name: (kind, float(re.findall(r"([\d.]+) (?:%|ms)", asked)[0]))
         for name, kind, asked in table("Criteria of the run")

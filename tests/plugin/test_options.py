@@ -220,3 +220,142 @@ def test_help_shows_every_option(load_run_of: LoadRun) -> None:
     result.stdout.fnmatch_lines(
         ["*load tests (pytest-rtmedload)*", "*--load-users=N*", "*--suite=NAME*", "*--host=URL*"]
     )
+
+
+ONE_TEST = """
+import pytest
+
+@pytest.mark.load(users=1, iterations=3)
+async def test_it(load):
+    with load.measure("work"):
+        pass
+
+def test_ordinary():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pyproject.toml", "[tool.pytest]\n{}"),
+        ("pytest.toml", "[pytest]\n{}"),
+        (".pytest.toml", "[pytest]\n{}"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n{}"),
+    ],
+)
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 reads TOML with its own types")
+def test_toml_with_its_own_types(load_run_of: LoadRun, name: str, content: str) -> None:
+    pytester = load_run_of.pytester
+    (pytester.path / "tox.ini").unlink()
+    lines = [
+        'addopts = ["-p", "pytest_asyncio.plugin", "-p", "rtmedload", "-p", "no:cacheprovider"]',
+        'asyncio_default_fixture_loop_scope = "function"',
+        "load_think = 0",
+        "load_duration = 0.2",
+        "load_ramp = 0.0",
+        "load_warmup = 0",
+        "load_users = 2",
+        "load_seed = 7",
+        "load_samples = true",
+        "load_parallel = false",
+        "load_uvloop = false",
+        'load_header = ["X-A: b", "X-C: d"]',
+        'load_targets = ["work:p95=150"]' if "ini_options" in content else 'load_targets = "work:p95=150"',
+    ]
+    (pytester.path / name).write_text(content.format("\n".join(lines)))
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load
+        async def test_it(load):
+            assert load.settings.headers == {"X-A": "b", "X-C": "d"}
+            with load.measure("work"):
+                pass
+            await load.think(0.01)
+
+        def test_ordinary():
+            pass
+        """
+    )
+    load_run_of("-m", "not load", sizes=()).assert_outcomes(passed=1, deselected=1)
+    load_run_of("-m", "load", sizes=()).assert_outcomes(passed=1, deselected=1)
+    result = load_run_of.result()
+    assert (result["run"]["seed"], result["tests"][0]["users"]) == (7, 2)
+    assert "work" in {target["metric"] for target in result["tests"][0]["targets"]}
+    assert (pytester.path / "results" / "load_test_report_latest_samples.csv").exists()
+    load_run_of("-m", "load", "-o", "load_users=3", sizes=()).assert_outcomes(passed=1, deselected=1)
+    assert load_run_of.result()["tests"][0]["users"] == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("load_users = true", "load_users in the ini file: 'True' is not a whole number of at least 1"),
+        ("load_users = [2]", "load_users in the ini file: [[]2]: one value is needed: *"),
+        ("load_samples = 3", "load_samples in the ini file: '3' is not true or false"),
+        ("load_think = -1", "load_think in the ini file: '-1' is not a duration: *"),
+        ("load_header = {a = 1}", "load_header in the ini file: {'a': 1}: a list of texts is needed"),
+        ("load_duration = 2026-12-01", "load_duration in the ini file: *one value is needed: *"),
+    ],
+)
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 reads TOML with its own types")
+def test_a_wrong_value_in_toml_is_one_line(load_run_of: LoadRun, line: str, complaint: str) -> None:
+    (load_run_of.pytester.path / "tox.ini").unlink()
+    (load_run_of.pytester.path / "pytest.toml").write_text(
+        f'[pytest]\naddopts = ["-p", "pytest_asyncio.plugin", "-p", "rtmedload"]\n'
+        f'asyncio_default_fixture_loop_scope = "function"\n{line}\n'
+    )
+    load_run_of.file(test_it=ONE_TEST)
+    run = load_run_of("-m", "load", sizes=())
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    errors = [text for text in (run.outlines + run.errlines) if text.startswith("ERROR: ")]
+    assert len(errors) == 1
+    pytest.LineMatcher(errors).fnmatch_lines([f"ERROR: {complaint}"])
+
+
+def test_the_home_folder_and_blanks(load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = load_run_of.pytester.mkdir("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("RTMEDLOAD_SUITE", "smoke \r")
+    monkeypatch.setenv("MAX_USERS", " 2 ")
+    load_run_of.file(test_it=ONE_TEST)
+    for option in (("-o", "load_report_dir=~/ini "), ("--load-report-dir=~/argument",)):
+        load_run_of("-m", "load", *option, sizes=()).assert_outcomes(passed=1, deselected=1)
+    assert sorted(folder.name for folder in home.iterdir()) == ["argument", "ini"]
+    assert not (load_run_of.pytester.path / "~").exists()
+
+
+def test_criteria_are_changed_by_every_source(load_run_of: LoadRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTMEDLOAD_CRITERIA", "success rate = 0.9\nlowest success rate = off")
+    load_run_of.file(test_it=ONE_TEST)
+    arguments = ("-o", "load_criteria=success rate = 0.99 limit", "--load-criterion=work p95 = 5 s limit")
+    load_run_of("-m", "load", *arguments, sizes=()).assert_outcomes(passed=1, deselected=1)
+    found = {c["name"]: (c["kind"], c["limit"]) for c in load_run_of.result()["criteria"]}
+    assert found == {"success rate": ("limit", 99), "work p95": ("limit", 5000)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--load-criterion=speed = 3",), "--load-criterion: 'speed = 3': 'speed' is no known criterion *"),
+        (("-o", "load_criteria=all = of"), "load_criteria in the ini file: 'all = of' is not a criterion: *"),
+    ],
+)
+def test_a_wrong_criterion_is_one_line(load_run_of: LoadRun, arguments: tuple[str, ...], complaint: str) -> None:
+    load_run_of.file(test_it=ONE_TEST)
+    run = load_run_of("-m", "load", *arguments, sizes=())
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines([f"ERROR: {complaint}"])
+
+
+@pytest.mark.parametrize("option", ["--load-target=wrk:p95=100", "--load-criterion=wrk p95 = 100"])
+def test_a_limit_on_a_metric_that_no_test_knows_fails_the_run(load_run_of: LoadRun, option: str) -> None:
+    load_run_of.file(test_it=ONE_TEST)
+    run = load_run_of("-m", "load", option, sizes=())
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    run.stdout.fnmatch_lines(
+        ["*wrk p95: not judged: no load test recorded wrk in its measured phase; recorded were iteration, work *"]
+    )
+    assert load_run_of.result()["summary"]["verdict"] == "FAIL"

@@ -70,7 +70,10 @@ def test_the_override_table_leaves_alone_what_only_a_fixture_did(load_run_of: Lo
             pass
         """
     )
-    load_run_of("--load-target", "sign up:p95=1").assert_outcomes(passed=1)
+    run = load_run_of("--load-target", "sign up:p95=1")
+    run.assert_outcomes(passed=1, failed=1)  # the test is as it was; that nothing was judged fails the run
+    run.stdout.fnmatch_lines(["*target sign up p95: not judged: no load test recorded sign up in its measured phase;*"])
+    load_run_of("-o", "load_targets=sign up:p95=1").assert_outcomes(passed=1)
 
 
 def test_errors_above_the_limit_fail_however_fast_they_are(load_run_of: LoadRun) -> None:
