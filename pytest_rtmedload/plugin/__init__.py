@@ -70,8 +70,17 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     return (yield)
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    return config.stash[PARALLEL].note if PARALLEL in config.stash else None
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [config.stash[PARALLEL].note] if PARALLEL in config.stash else []
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str:
+    planned = [(item, item.stash[SPEC]) for item in items if item.nodeid in config.stash.get(GROUPS, {})]
+    if not planned:
+        return ""
+    from pytest_rtmedload.plugin.header import plan_line  # noqa: PLC0415 - only where there are load tests
+
+    return plan_line(config, options_of(config), planned, side_by_side=side_by_side(config))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.plan import Evidence, Stage
 from pytest_rtmedload.schedule.conductors import Command, Conductor, Moment, Standing, phases_until, rise
-from pytest_rtmedload.schedule.staged import SETTLE_S, SHORTEST_S, users_text
+from pytest_rtmedload.schedule.staged import SETTLE_S, users_text
+from pytest_rtmedload.spec.shapes import SHORTEST_STAGE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Capacity(Conductor):
         self._spec = spec
         first, last = spec.shape.users or (1, spec.users)
         self._search = Search(first, last)
-        self._most_s = max(spec.shape.seconds or spec.duration, SHORTEST_S)
+        self._most_s = max(spec.shape.seconds or spec.duration, SHORTEST_STAGE_S)
         answer_s = max((target.limit for target in spec.targets if target.name.startswith("p")), default=0.0) / 1000
         self._behind = min(answer_s, self._most_s / 2)  # younger samples may still be on their way to their limit
         self._strict = spec.evidence is Evidence.STRICT
@@ -124,7 +125,7 @@ class Capacity(Conductor):
             self._settle(moment)
             return []
         known = float(floor(moment.elapsed - self._behind))
-        if known - level.begin < min(SHORTEST_S, self._most_s):
+        if known - level.begin < min(SHORTEST_STAGE_S, self._most_s):
             return []
         standing = moment.standing(level.begin, known)
         most_s = self._most_s * (PROOF if level.proof else 1)

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 SETTLE_S: Final = 1.0
 """Users that a step adds start within this time, and their first samples are not judged with the step."""
-SHORTEST_S: Final = 3.0
-"""A stage lasts at least so long: with less, nothing would be left to judge."""
-SPIKE_SHARE: Final = 3
-"""The measured time of a spike test is at least so many times the spike: before it, and after it to recover."""
 BEFORE, SPIKE, AFTER = "before the spike", "spike", "after the spike"
 
 
@@ -39,12 +35,8 @@ class Steps(Conductor):
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
         self._levels = spec.shape.levels
-        self._each = max(spec.shape.seconds or self._share_of_duration(), SHORTEST_S)
+        self._each = spec.shape.step_s(spec.duration)
         self._begins = [spec.load_begins + n * self._each for n in range(len(self._levels) + 1)]
-
-    def _share_of_duration(self) -> float:
-        """A ramp takes the test's measured time; each step of other steps takes as long as that."""
-        return self._spec.duration / (1 if self._spec.shape.by is not None else len(self._levels))
 
     def phases(self) -> dict[Phase, tuple[float, float]]:
         """All steps are measured."""
@@ -69,8 +61,7 @@ class Spike(Conductor):
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
         self._peak = spec.shape.peak or 0.0
-        length = max(spec.shape.seconds or 0.0, SHORTEST_S)
-        total = max(spec.duration, SPIKE_SHARE * length)
+        length, total = spec.shape.spike_s, spec.shape.lasts(spec.duration)
         self._begin = float(ceil(spec.load_begins + (total - length) / 2))
         self._over = float(ceil(self._begin + length))
         self._end = spec.load_begins + max(total, self._over + length - spec.load_begins)

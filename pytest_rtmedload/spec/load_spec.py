@@ -69,6 +69,16 @@ class LoadSpec:
         return max(1, min(MOST_IN_FLIGHT, ceil(rate * self.timeout)))
 
     @property
+    def estimated_s(self) -> float | None:
+        """Seconds from the start line to the end of the measured phase, as planned.
+
+        None where nobody knows before: a number of iterations, a capacity search, a conductor of the project's own.
+        """
+        if self.iterations is not None or self.shape.kind in (Kind.CAPACITY, Kind.CUSTOM):
+            return None
+        return self.load_begins + self.shape.lasts(self.duration)
+
+    @property
     def load_begins(self) -> float:
         """Begin of the measured phase, in seconds since the start line."""
         return self.ramp + self.warmup

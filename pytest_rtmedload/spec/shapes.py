@@ -22,6 +22,10 @@ FORMS: Final = (
 """Every form that is understood, for messages and help."""
 RAMP_STEPS: Final = 5
 """Steps of a ramp: enough to see where latency begins to rise, few enough for each to hold some evidence."""
+SHORTEST_STAGE_S: Final = 3.0
+"""A stage lasts at least this long: with less, nothing would be left to judge."""
+SPIKE_SHARE: Final = 3
+"""The measured time of a spike test is at least this many times the spike: before it, and after it to recover."""
 
 _CALL = re.compile(r"\s*([a-z]+)\s*(?:\(\s*(.*?)\s*\))?\s*")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\.\.\s*(\d+(?:\.\d+)?)")
@@ -85,6 +89,25 @@ class Shape:
             steps = min(RAMP_STEPS, last - first + 1)
             return tuple(round(first + (last - first) * n / max(steps - 1, 1)) for n in range(steps))
         return (*range(first, last, self.by), last)
+
+    @property
+    def spike_s(self) -> float:
+        """Length of a spike in seconds."""
+        return max(self.seconds or 0.0, SHORTEST_STAGE_S)
+
+    def step_s(self, duration: float) -> float:
+        """Length of each step, in seconds, in a test whose measured time would be `duration`.
+
+        A ramp takes the test's measured time; each step of other steps takes as long as that.
+        """
+        share = duration / (1 if self.by is not None else len(self.levels))
+        return max(self.seconds or share, SHORTEST_STAGE_S)
+
+    def lasts(self, duration: float) -> float:
+        """Seconds that are measured in a test whose measured time would be `duration`; a search lasts as it may."""
+        if self.kind in (Kind.RAMP, Kind.STEPS) and self.levels:
+            return len(self.levels) * self.step_s(duration)
+        return max(duration, SPIKE_SHARE * self.spike_s) if self.kind is Kind.SPIKE else duration
 
     def capped(self, most: int) -> Shape:
         """The same with at most so many users."""
