@@ -10,13 +10,14 @@ ARGS ?=
 
 PEERS ?= .venv-peers
 
-.PHONY: load test truth check bench bench-peers robust lock clean help
+.PHONY: load test truth check docs bench bench-peers robust lock clean help
 
 help:
 	@echo "make load    load-test the embedded agent: pytest -m load --suite quick"
 	@echo "make test    the project's own tests"
 	@echo "make truth   what callers hear against what the embedded agent did; wants the machine for itself"
 	@echo "make check   format, lint, types, architecture"
+	@echo "make docs    the documentation as a site, in build/docs; a link that leads nowhere is an error"
 	@echo "make bench   the tool's own speed, ratios in one run"
 	@echo "make bench-peers  the same work by this plugin, Locust, httpx2 and, where installed, k6 and wrk"
 	@echo "make robust  the quick suite 20 times, 5 of them beside a busy process: a table of verdicts"
@@ -37,6 +38,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
+
 bench: $(READY)
 	$(BIN)/pytest benchmarks -p no:cacheprovider --benchmark-disable-gc --benchmark-columns=median,iqr,rounds -s $(ARGS)
 
@@ -50,7 +54,7 @@ lock:
 	uv export --quiet --no-emit-project --all-extras --all-groups --no-annotate --no-header -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(READY): pyproject.toml requirements.lock
 ifdef UV

@@ -76,7 +76,7 @@ def test_a_project_where_a_quick_run_could_start(diagnosis: Diagnosis) -> None:
     status, found = diagnosis()
     assert status == 0
     assert found["plugin"].endswith(f"loads it; root {diagnosis.project.pytester.path}")
-    assert found["options"] == "ok suite quick, up to 10 users, the embedded agent, dialect rtmedagent"
+    assert found["options"] == "ok suite quick, up to 24 users, the embedded agent, dialect rtmedagent"
     assert found["results"] == f"ok {diagnosis.project.pytester.path / 'results'}, which the first run makes"
     assert found["agent"].startswith("ok none named: the embedded one would be started")
     assert found["llm"].startswith("ok none named: the embedded one")
