@@ -61,6 +61,7 @@ async def speak(load: Notebook, place: Endpoint, *texts: str) -> list[Any]:
     return said
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_two_lines_are_heard_and_timed_from_their_own_voices(laboratory: Laboratory) -> None:
     load = Notebook()

@@ -55,6 +55,7 @@ SIZES = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms")
 ALONE = [block for block in BLOCKS if block.role == "runs" and block.page != TUTORIAL]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("block", ALONE, ids=described)
 def test_complete_tests_pass_on_the_embedded_agent(block: Block, load_run_of: LoadRun) -> None:
     (load_run_of.pytester.path / block.name).write_text(block.code)

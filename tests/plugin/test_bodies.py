@@ -128,6 +128,7 @@ def test_a_body_that_raises_base_exception_ends_the_test(load_run_of: LoadRun) -
     result.stdout.fnmatch_lines(["*Odd: out of here*"])
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_an_explicit_run_returns_what_was_measured(load_run_of: LoadRun) -> None:
     load_run_of.file(
@@ -215,6 +216,7 @@ def test_a_body_that_sleeps_on_the_event_loop_is_invalid_and_the_lag_is_named(lo
     result.stdout.fnmatch_lines(["*INVALID*users lost * % of their time to lag of the load generator (at most 5 %)*"])
 
 
+@pytest.mark.timing
 def test_a_saturated_generator_cannot_be_made_to_show_green(load_run_of: LoadRun) -> None:
     """No single call blocks for long, but fifty users want more than one core: each waits for all the others."""
     load_run_of.file(
@@ -241,6 +243,7 @@ def test_a_saturated_generator_cannot_be_made_to_show_green(load_run_of: LoadRun
     assert load_run_of.result()["summary"]["verdict"] != "PASS"
 
 
+@pytest.mark.timing
 def test_in_quick_an_invalid_test_is_run_once_more_and_both_are_reported(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it=BLOCKER.format(seconds="0.06 if not pathlib.Path('spoiled').exists() else 0")
@@ -258,6 +261,7 @@ def test_in_quick_an_invalid_test_is_run_once_more_and_both_are_reported(load_ru
     assert (result["summary"]["tests"], result["summary"]["invalid"]) == (1, 0)
 
 
+@pytest.mark.timing
 def test_a_body_that_never_awaits_lets_the_others_run(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -309,6 +313,7 @@ def test_what_slows_the_generator_down_is_noted(load_run_of: LoadRun) -> None:
     assert any("debug mode is on" in note for note in load_run_of.result()["tests"][0]["notes"])
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_plain_body_holds_calls_and_waits_for_them(load_run_of: LoadRun) -> None:
     load_run_of.file(

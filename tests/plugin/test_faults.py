@@ -70,11 +70,13 @@ def test_an_iteration_that_ends_by_a_timeout_is_censored_too(load_run_of: LoadRu
     assert test["verdict"] == "FAIL"
 
 
+@pytest.mark.timing
 def test_a_stall_shows_in_the_slowest_answers(load_run_of: LoadRun) -> None:
     result = run_with(load_run_of, "http.stall=600ms@500ms", p95=400)
     assert result["tests"][0]["metrics"]["GET /health"]["max_ms"] >= 500
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_slow_start_shows(load_run_of: LoadRun) -> None:
     result = run_with(load_run_of, "slow_start=700ms")
@@ -89,6 +91,7 @@ def test_an_agent_that_dies_is_said(load_run_of: LoadRun) -> None:
     assert any("connection" in message for message in messages(result))
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["http.delay=30ms", "http.delay=uniform(10ms, 50ms)", "http.delay=exponential(20ms)"])
 def test_every_distribution_of_delays_is_served(load_run_of: LoadRun, fault: str) -> None:

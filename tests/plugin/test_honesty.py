@@ -168,6 +168,7 @@ def test_a_forgotten_await_is_no_load_test(load_run_of: LoadRun) -> None:
     result.stdout.fnmatch_lines(["*load_run never ran a load test*"])
 
 
+@pytest.mark.timing
 def test_think_time_in_a_fixture_shortens_no_body(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

@@ -13,6 +13,7 @@ def only_test(load_run_of: LoadRun) -> dict:  # type: ignore[type-arg]
     return load_run_of.result()["tests"][0]
 
 
+@pytest.mark.timing
 def test_arrivals_come_at_their_rate_and_are_judged_from_when_they_were_due(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -31,6 +32,7 @@ def test_arrivals_come_at_their_rate_and_are_judged_from_when_they_were_due(load
     assert test["generator"]["achieved_ratio"] == 1.0
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_stall_is_charged_to_all_it_delayed(load_run_of: LoadRun) -> None:
     """A closed loop of few users would see a handful of slow answers; 100 arrivals a second see fifty."""
@@ -49,6 +51,7 @@ def test_a_stall_is_charged_to_all_it_delayed(load_run_of: LoadRun) -> None:
     assert test["metrics"]["GET /health"]["p99_ms"] >= 430
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_an_agent_slower_than_its_arrivals_fails_and_is_not_called_a_generators_fault(load_run_of: LoadRun) -> None:
     load_run_of.file(
@@ -69,6 +72,7 @@ def test_an_agent_slower_than_its_arrivals_fails_and_is_not_called_a_generators_
     assert test["metrics"]["iteration"]["censored"] >= test["generator"]["dropped_starts"]
 
 
+@pytest.mark.timing
 def test_users_of_the_pool_have_their_fixtures_and_are_reused(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -96,6 +100,7 @@ def test_users_of_the_pool_have_their_fixtures_and_are_reused(load_run_of: LoadR
     load_run_of("--load-ramp=0", "--load-warmup=0", "--load-suite=quick", sizes=()).assert_outcomes(passed=2)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_poisson_and_ramping_arrivals(load_run_of: LoadRun) -> None:
     load_run_of.file(
@@ -164,6 +169,7 @@ def test_it_ends_when_the_last_iteration_in_flight_has_ended(load_run_of: LoadRu
     assert only_test(load_run_of)["iterations"] == 10
 
 
+@pytest.mark.timing
 def test_failing_iteration_fixtures_are_not_the_generators_fault(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -186,6 +192,7 @@ def test_failing_iteration_fixtures_are_not_the_generators_fault(load_run_of: Lo
     assert test["generator"]["achieved_ratio"] == 1.0
 
 
+@pytest.mark.timing
 def test_what_an_iterations_fixtures_take_does_not_make_its_samples_late(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

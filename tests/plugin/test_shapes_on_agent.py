@@ -27,6 +27,7 @@ def results_of(load_run_of: LoadRun) -> dict[str, dict[str, Any]]:
     return {test["nodeid"].partition("::")[2]: test for test in load_run_of.result()["tests"] if not test["superseded"]}
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_an_agent_that_stays_as_it_is_neither_drifts_nor_needs_to_recover(load_run_of: LoadRun) -> None:
     load_run_of.file(test_it=COURSE)
@@ -39,6 +40,7 @@ def test_an_agent_that_stays_as_it_is_neither_drifts_nor_needs_to_recover(load_r
     assert spike["stages"][1]["rate"] == pytest.approx(200, rel=0.05)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_drift_fails_a_sustained_test(load_run_of: LoadRun) -> None:
     load_run_of.file(test_it=COURSE)
@@ -47,6 +49,7 @@ def test_a_drift_fails_a_sustained_test(load_run_of: LoadRun) -> None:
     result.stdout.fnmatch_lines(["*GET /health p50 drifts: * ms in the first third, * ms in the last*FAIL*"])
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_the_recovery_time_is_what_the_queue_takes_to_drain(load_run_of: LoadRun) -> None:
     """200/s for 3 s at an agent that answers 100/s leave 300 waiting: 50/s more than arrive clear them in 6 s."""
@@ -78,6 +81,7 @@ def test_an_agent_limited_to_12_calls_is_found_as_12(load_run_of: LoadRun) -> No
     assert load_run_of.result()["criteria"] == []  # what is driven until it fails says nothing about the run
 
 
+@pytest.mark.timing
 def test_steps_are_judged_one_by_one(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""
@@ -120,6 +124,7 @@ def message_in(lines: list[str], pattern: str) -> bool:
     return any(pattern.strip("*").split("*")[0] in line for line in lines)
 
 
+@pytest.mark.timing
 def test_a_conductor_of_ones_own(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import LoadRun
 
 LOG = """
@@ -186,6 +188,7 @@ def test_counts():
     load_run_of(sizes=()).assert_outcomes(passed=2)
 
 
+@pytest.mark.timing
 def test_users_of_a_ramp_enter_their_fixtures_just_before_they_start(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it=LOG

@@ -15,6 +15,7 @@ async def test_sleeper(load):
 """
 
 
+@pytest.mark.timing
 def test_within_its_targets_a_test_passes(load_run_of: LoadRun) -> None:
     load_run_of.file(test_it=SLEEPER.format(limit=500))
     load_run_of().assert_outcomes(passed=1)

@@ -58,6 +58,7 @@ def test_an_agent_that_tells_no_text_is_judged_by_what_can_be_heard() -> None:
     assert (found.turns_ok, found.expected_content, found.escalated) == (1, None, True)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_consultation_on_the_embedded_agent(load_run_of: LoadRun) -> None:
     (load_run_of.pytester.path / "mine.toml").write_text(
