@@ -7,7 +7,12 @@ carries no secret. A service that refuses because of a quota is not broken: that
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_rtmedload.clients.causes import links
+
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.names import OwnLimit
 
 INSTALL: Final = "pip install 'pytest-rtmedload[backends]'"
 _LONGEST: Final = 300
@@ -32,6 +37,8 @@ class ServiceError(Exception):
         """Whether the same request may well succeed a moment later: the service is there and knows us."""
         self.counted = False
         """Whether the failure is in the samples already."""
+        self.own: OwnLimit | None = None
+        """The limit of the load generator that was met, so that nothing was sent."""
 
 
 class Throttled(ServiceError):  # noqa: N818 - says what is the case
@@ -54,7 +61,7 @@ def throttled(what: str, retry_after_s: float) -> Throttled:
 
 def unreachable(error: BaseException, variable: str) -> ServiceError:
     """There is no connection; says why as far as the chain of causes tells."""
-    text = " ".join(str(link) for link in _chain(error)).lower().replace("_", " ")
+    text = " ".join(str(link) for link in links(error)).lower().replace("_", " ")
     for sign, reason in _REASONS.items():
         if sign in text:
             reset = sign == _RESET
@@ -97,11 +104,3 @@ def load_sdk(module: str, package: str) -> Any:
         raise SdkMissing(f"{package} is not installed: {INSTALL}") from None
     except (ImportError, OSError) as error:
         raise SdkMissing(f"{package} does not load here ({one_line(error)}): {INSTALL}") from None
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found

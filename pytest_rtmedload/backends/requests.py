@@ -11,7 +11,9 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
-from pytest_rtmedload.backends.errors import ServiceError, Throttled, no_answer
+from pytest_rtmedload.backends.errors import ServiceError, Throttled, no_answer, one_line
+from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
+from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.recording import Outcome
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ class Calls:
             )
             if not expected:
                 self.load.error(message)
+                count_own_limit(self.load, found.own)
         return found
 
     async def patiently(self, request: Callable[[], Awaitable[T]]) -> T:
@@ -189,4 +192,10 @@ def explained(error: Exception, explain: Explain, deadline_s: float) -> ServiceE
     """What an exception means; None for what is neither the client's nor our deadline's."""
     if isinstance(error, ServiceError):
         return error
-    return explain(error) or (no_answer(deadline_s) if isinstance(error, TimeoutError) else None)
+    found, late = explain(error), time_out_in(error)
+    if found is None and late is not None:
+        found = no_answer(deadline_s) if late is error else ServiceError(one_line(error), censored=True)
+    if found is not None and found.status is None:  # an answer, such as 504, is no time-out of the client's
+        found.censored = found.censored or late is not None
+        found.own = own_limit_in(error)
+    return found

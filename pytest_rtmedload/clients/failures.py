@@ -7,6 +7,7 @@ a text that is not known here still gives a `TransportError` with the innermost 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from pyreqwest.exceptions import DecodeError, DetailedPyreqwestError, NetworkError
 
@@ -18,6 +19,8 @@ from pytest_rtmedload.clients.errors import (
     RequestError,
     TransportError,
 )
+from pytest_rtmedload.clients.own_limits import own_limit_said
+from pytest_rtmedload.results.names import OwnLimit
 
 _OS_ERROR = re.compile(r"\s*\(os error \d+\)")
 _WITH_URL = re.compile(r"\s*for url \(.*\)")
@@ -27,13 +30,26 @@ _ANSWERING = "client error (SendRequest)"
 _RESOLVING = "dns error"
 
 
-def explain(error: Exception) -> tuple[type[RequestError], str]:
-    """The exception to raise for a failure and its reason, without URL, numbers of errors or local ports."""
+class Explained(NamedTuple):
+    """What a failure means."""
+
+    kind: type[RequestError]
+    """The exception to raise."""
+    reason: str
+    """One line, without URL, numbers of errors or local ports."""
+    own: OwnLimit | None = None
+    """The limit of the load generator that was met, so that nothing was sent."""
+
+
+def explain(error: Exception) -> Explained:
+    """What a failure of pyreqwest means."""
     causes = _causes(error)
     reason = _OS_ERROR.sub("", _WITH_URL.sub("", causes[-1])).strip()
+    own = own_limit_said(causes[-1])
     if _RESOLVING in causes:
-        return ConnectError, "host name not found"
-    return _kind(error, causes), reason[:1].lower() + reason[1:]
+        text = "the name service did not answer" if own is OwnLimit.NAMES else "host name not found"
+        return Explained(ConnectError, text, own)
+    return Explained(_kind(error, causes), reason[:1].lower() + reason[1:], own)
 
 
 def _kind(error: Exception, causes: list[str]) -> type[RequestError]:

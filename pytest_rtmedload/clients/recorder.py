@@ -1,4 +1,8 @@
-"""What a measured client needs from whoever keeps its samples; it knows nothing else of the tool."""
+"""What a measured client needs from whoever keeps its samples; it knows nothing else of the tool.
+
+Whoever keeps them may have a `count` (see `pytest_rtmedload/clients/websocket/samples.py`) and an `own_limit` (see
+`pytest_rtmedload/clients/own_limits.py`), too.
+"""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.measure.rows import Row
     from pytest_rtmedload.measure.trace import Trace
     from pytest_rtmedload.results.conversations import Conversed
+    from pytest_rtmedload.results.names import OwnLimit
 
 NS = 1_000_000_000
 _FOREVER = 2**62
@@ -162,6 +163,13 @@ class Recorder:
             self._pending.add_error(message, example)
         if self._trace is not None:
             self._trace.error(message)
+
+    def own_limit(self, limit: OwnLimit) -> None:
+        """Something failed because the load generator itself ran out of this."""
+        key = str(limit), str(self.phase_at(time.perf_counter_ns()))
+        with self._lock:
+            found = self._pending.health.own_errors
+            found[key] = found.get(key, 0) + 1
 
     def tape(self, call: str, stem: str) -> None:
         """A call was written down, to files that begin like this."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,6 +12,21 @@ ITERATION: Final = "iteration"
 """One run of a test body by one user, think time taken out."""
 PARTS: Final = frozenset({"llm.ttft", "llm.inter_token", "stt.first_partial", "tts.first_byte"})
 """Metrics of how an answer begins and goes on, of which another metric measures the whole."""
+
+
+class OwnLimit(StrEnum):
+    """What the load generator itself can run out of: its failures, and not the agent's."""
+
+    OPEN_FILES = "open files"
+    """Of one process (EMFILE)."""
+    OPEN_FILES_OF_MACHINE = "open files of the machine"
+    PORTS = "ports"
+    """Local ports for new connections (EADDRNOTAVAIL)."""
+    MEMORY = "memory"
+    """Or buffers of the network stack (ENOMEM, ENOBUFS)."""
+    THREADS = "threads"
+    NAMES = "name service"
+    """It did not answer (EAI_AGAIN): the host may well exist."""
 
 
 def wholes(metrics: Iterable[str]) -> list[str]:

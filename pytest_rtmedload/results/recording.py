@@ -151,6 +151,8 @@ class Health:
     """How late they were sent, all together."""
     frame_lateness: Histogram = field(default_factory=Histogram)
     """How late each was (microseconds)."""
+    own_errors: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(`OwnLimit`, phase) → failures of the generator itself, which are failed samples, too."""
 
     def merge(self, other: Health) -> None:
         """Add another shard's observations; the longest pause is the longest of both."""
@@ -159,6 +161,8 @@ class Health:
         self.gc_longest_ns = max(self.gc_longest_ns, other.gc_longest_ns)
         for name in _HEALTH_SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        for key, count in other.own_errors.items():
+            self.own_errors[key] = self.own_errors.get(key, 0) + count
 
 
 _HEALTH_SUMS = (
@@ -314,6 +318,7 @@ class Recording:
                 self.health.frame_lateness.to_wire(),
                 self.health.gc_longest_ns,
                 [getattr(self.health, name) for name in _HEALTH_SUMS],
+                [(*map(str, key), count) for key, count in self.health.own_errors.items()],
             ),
         }
 
@@ -334,10 +339,11 @@ class Recording:
             recording.errors[message] = ErrorGroup(count, example)
         for key, samples in wire["calls"]:
             recording.calls[SeriesKey(*key)] = [CallSample(call, Cell(*cell), us) for call, *cell, us in samples]
-        lag, lateness, longest, sums = wire["health"]
+        lag, lateness, longest, sums, own = wire["health"]
         recording.health = Health(
             Histogram.from_wire(lag), frame_lateness=Histogram.from_wire(lateness), gc_longest_ns=longest
         )
         for name, value in zip(_HEALTH_SUMS, sums, strict=True):
             setattr(recording.health, name, value)
+        recording.health.own_errors = {(limit, phase): count for limit, phase, count in own}
         return recording

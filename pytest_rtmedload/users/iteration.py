@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
+from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.users.user_fixture import Entered, Recipe
@@ -72,6 +74,9 @@ class Mishaps:
     def user_failed(self, what: str, error: BaseException) -> None:
         """A user could not start or leave."""
         message = f"virtual user failed to {what}: {describe(error)}"
+        limit = own_limit_in(error)
+        if limit is not None:
+            self._recorder.own_limit(limit)
         self.failed_users.append(self._shared.settings.redact(message))
         self.note(message, error)
 
@@ -190,11 +195,22 @@ class Iterations:
 
     def _failed(self, user: VirtualUser, error: BaseException) -> Outcome:
         counted = getattr(error, "counted", False)
+        late = time_out_in(error)
         if not counted:
-            self._mishaps.note(describe(error), error)
-        if getattr(error, "censored", False) or isinstance(error, TimeoutError):
+            self._mishaps.note(_described(error, late), error)
+            if not user.failed_operations:  # else whoever measured the operation has counted it
+                count_own_limit(user, own_limit_in(error))
+        if late is not None:
             return Outcome.CENSORED  # it, too, would have taken longer than what was waited
         return Outcome.ABORTED if counted or user.failed_operations else Outcome.FAILED
+
+
+def _described(error: BaseException, late: BaseException | None) -> str:
+    """One line; a time-out that was wrapped is named, too."""
+    text = describe(error)
+    if late is None or late is error or describe(late) in text:
+        return text
+    return f"{text} (after a time-out: {describe(late)})"
 
 
 def excerpt(error: BaseException) -> str:

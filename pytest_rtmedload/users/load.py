@@ -11,6 +11,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
+from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.recording import Outcome
 
 if TYPE_CHECKING:
@@ -128,11 +130,13 @@ class Load:
         outcome = Outcome.OK
         try:
             yield
-        except (TimeoutError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             outcome = Outcome.CENSORED
             raise
-        except BaseException:
-            outcome = Outcome.FAILED
+        except BaseException as error:
+            outcome = Outcome.FAILED if time_out_in(error) is None else Outcome.CENSORED
+            if not getattr(error, "counted", False):
+                count_own_limit(self.__rtmedload_user__, own_limit_in(error))
             raise
         finally:
             self.__rtmedload_user__.add(name, start, time.perf_counter_ns(), outcome)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.measure.recorder import Recorder
     from pytest_rtmedload.measure.rows import Row
+    from pytest_rtmedload.results.names import OwnLimit
     from pytest_rtmedload.users.shared_context import SharedContext
     from pytest_rtmedload.voice.pacer import Pacer
     from pytest_rtmedload.voice.timeline import KeptCall
@@ -76,6 +77,10 @@ class VirtualUser:
     def error(self, message: str, example: str = "") -> None:
         """Count an error under its message."""
         self._recorder.error(message, example)
+
+    def own_limit(self, limit: OwnLimit) -> None:
+        """An operation failed because the load generator itself ran out of this."""
+        self._recorder.own_limit(limit)
 
     def value(self, name: str, amount: float, unit: str = "", *, at_ns: int | None = None) -> None:
         """Record a quantity that is not a time, if what it describes began in the measured phase."""

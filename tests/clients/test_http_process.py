@@ -140,4 +140,4 @@ def test_interpreter_ends_in_order_right_after_requests(server_url: str, attempt
     ],
 )
 def test_failures_are_explained_without_their_url(error: Exception, kind: type[Exception], reason: str) -> None:
-    assert explain(error) == (kind, reason)
+    assert explain(error)[:2] == (kind, reason)

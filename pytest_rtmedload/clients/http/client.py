@@ -24,6 +24,7 @@ from pytest_rtmedload.clients.encoding import FORM, JSON, cookie_header, to_form
 from pytest_rtmedload.clients.errors import RequestError, TimeoutException, TransportError, UnsupportedProtocol
 from pytest_rtmedload.clients.failures import explain
 from pytest_rtmedload.clients.http.native import plain_client, prepare, secure_client
+from pytest_rtmedload.clients.own_limits import count_own_limit
 from pytest_rtmedload.clients.request import Request
 from pytest_rtmedload.clients.response import Response, example_of
 from pytest_rtmedload.clients.urls import encode, locate, place, shown, without_credentials
@@ -109,6 +110,7 @@ class HttpClient:
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
     ) -> None:
+        self._recorder = recorder
         self._add = recorder.add
         self._error = recorder.error
         self._base_url = base_url
@@ -266,7 +268,8 @@ class HttpClient:
             kind, reason = TransportError, "the client was closed before the answer"
         else:
             outcome = _FAILED
-            kind, reason = explain(error)
+            kind, reason, own = explain(error)
+            count_own_limit(self._recorder, own)
             reason = f"{reason} ({place(target.url)})"
         message = f"{metric}: {reason}"
         self._add(metric, start, end, outcome)

@@ -12,8 +12,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_rtmedload.clients.causes import links
 from pytest_rtmedload.clients.observe.operation import MOST_READ, OK, Operation, Watch
 from pytest_rtmedload.clients.observe.streams import async_stream, sync_stream
+from pytest_rtmedload.clients.timeouts import time_out_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,13 +205,11 @@ def _path(url: Any) -> str:
 
 def _reason(error: BaseException) -> str:
     """The innermost thing that is known, without numbers of errors and addresses."""
+    for link in links(error):
+        if isinstance(link, OSError) and link.errno is not None and link.errno > 0:
+            return os.strerror(link.errno).lower()
     name = type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-            return os.strerror(cause.errno).lower()
-        cause = cause.__cause__ or cause.__context__
-    return f"no answer in time ({name})" if name.endswith(("Timeout", "TimeoutError")) else _said(error) or name
+    return f"no answer in time ({name})" if time_out_in(error) else _said(error) or name
 
 
 def _said(error: BaseException) -> str:

@@ -7,12 +7,15 @@ import contextlib
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
+from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
+from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.recording import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.results.names import OwnLimit
 
 OK: Final = Outcome.OK.value
 FAILED: Final = Outcome.FAILED.value
@@ -40,8 +43,9 @@ class Operation:
 
     def fail(self, error: BaseException | None, reason: str, *, where: str = "", example: str = "") -> None:
         """Record it with a reason: censored if `error` is a cancellation or a limit that is over, else failed."""
-        outcome = CENSORED if _is_late(error) else FAILED
-        if self.end(outcome):
+        late = isinstance(error, asyncio.CancelledError) or time_out_in(error) is not None
+        if self.end(CENSORED if late else FAILED):
+            self._watch.own_limit(own_limit_in(error))
             if not isinstance(error, asyncio.CancelledError):  # whoever cancelled knows
                 self._watch.error(f"{self.metric}{where and ' '}{where}: {reason}", example)
             with contextlib.suppress(AttributeError):  # None, or an exception that takes no attributes
@@ -92,13 +96,13 @@ class Watch:
             recorder, redact = self._users[0]
             recorder.error(redact(message), redact(example)[:_SHOWN])
 
+    def own_limit(self, limit: OwnLimit | None) -> None:
+        """Count a failure of the load generator itself."""
+        if self._users:
+            count_own_limit(self._users[0][0], limit)
+
     def count(self, name: str) -> None:
         """Add to a counter of the test, if it has counters."""
         count = getattr(self._users[0][0], "count", None) if self._users else None
         if count is not None:
             count(name)
-
-
-def _is_late(error: BaseException | None) -> bool:
-    named = (cls.__name__ for cls in type(error).__mro__)
-    return isinstance(error, asyncio.CancelledError | TimeoutError) or "TimeoutException" in named

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import errno
 import ipaddress
 import logging
 import socket
@@ -162,7 +163,8 @@ async def _dial(host: str, port: int) -> socket.socket:
             await loop.sock_connect(sock, address)
         except OSError as error:
             sock.close()
-            failure = failure or error
+            if failure is None or failure.errno == errno.EADDRNOTAVAIL:  # where the machine has no IPv6
+                failure = error
         except BaseException:
             sock.close()
             raise

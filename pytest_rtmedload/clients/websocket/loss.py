@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from picows import WSHandshakeError, WSInvalidHeaderError
 
 from pytest_rtmedload.clients.errors import ConnectError, RemoteProtocolError
+from pytest_rtmedload.clients.own_limits import own_limit_in
 from pytest_rtmedload.clients.websocket.errors import HandshakeRefused
+from pytest_rtmedload.results.names import OwnLimit
 
 if TYPE_CHECKING:
     from pytest_rtmedload.clients.errors import TransportError
@@ -63,8 +65,17 @@ class NotInTime(Exception):  # noqa: N818 - what happened
 class Failed(Exception):  # noqa: N818 - what happened
     """There is no connection."""
 
-    def __init__(self, kind: type[TransportError], reason: str, status: int = 0, body: bytes = b"") -> None:
+    def __init__(
+        self,
+        kind: type[TransportError],
+        reason: str,
+        status: int = 0,
+        body: bytes = b"",
+        own: OwnLimit | None = None,
+    ) -> None:
         super().__init__(reason)
+        self.own = own
+        """The limit of the load generator that was met, so that nothing was sent."""
         self.kind = kind
         self.reason = reason
         """One line."""
@@ -80,11 +91,13 @@ def explained(error: BaseException) -> Failed:
         return _wrong_answer(error)
     if isinstance(error, ssl.SSLError):
         return Failed(ConnectError, _tls(error))
+    own = own_limit_in(error)
     if isinstance(error, socket.gaierror):
-        return Failed(ConnectError, "host name not found")
+        text = "the name service did not answer" if own is OwnLimit.NAMES else "host name not found"
+        return Failed(ConnectError, text, own=own)
     if isinstance(error, OSError) and error.errno:
-        return Failed(ConnectError, os.strerror(error.errno).lower())
-    return Failed(ConnectError, str(error) or type(error).__name__)
+        return Failed(ConnectError, os.strerror(error.errno).lower(), own=own)
+    return Failed(ConnectError, str(error) or type(error).__name__, own=own)
 
 
 def _wrong_answer(error: WSHandshakeError) -> Failed:

@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.clients.errors import TimeoutException, TransportError
+from pytest_rtmedload.clients.own_limits import count_own_limit
 from pytest_rtmedload.clients.request import Request
 from pytest_rtmedload.clients.urls import place
 from pytest_rtmedload.clients.websocket.errors import ConnectionClosed, HandshakeRefused
@@ -67,6 +68,7 @@ class Samples:
 
     def refused(self, metric: str, start_ns: int, failed: Failed) -> TransportError:
         """There was no connection to begin with."""
+        count_own_limit(self._recorder, failed.own)
         self._recorder.add(metric, start_ns, perf_counter_ns(), _FAILED)
         if failed.status:
             message = self._error(metric, failed.reason, self.shown(failed.body))
