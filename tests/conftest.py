@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpcore  # noqa: F401 - as the next one, for httpx
 import httpcore2  # noqa: F401 - httpx2 keeps its exceptions, which would be others after pytester has forgotten them
+import httpx  # noqa: F401
 import numpy  # noqa: F401, ICN001 - see below
 import orjson  # noqa: F401
 import pyreqwest.client  # noqa: F401

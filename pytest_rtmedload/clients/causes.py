@@ -30,5 +30,6 @@ def links(error: BaseException | None) -> Iterator[BaseException]:
 def _behind(error: BaseException) -> list[BaseException]:
     members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     # `reason` is urllib3's (MaxRetryError), the arguments are those of requests (ConnectionError)
-    hidden = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+    kept = getattr(error, "__dict__", {}).get("reason")  # properties of others are not asked: they may warn
+    hidden = (error.__cause__, error.__context__, kept, *error.args)
     return [*members, *(one for one in hidden if isinstance(one, BaseException))]
