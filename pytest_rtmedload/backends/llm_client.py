@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import json
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pytest_rtmedload.backends.errors import ServiceError, load_sdk, one_line, throttled, unreachable
 from pytest_rtmedload.backends.identity import COGNITIVE_SCOPE, token_provider
+from pytest_rtmedload.backends.llm_replies import Budget, Reply, advised, used_up
 from pytest_rtmedload.backends.requests import Calls, in_our_words, user_behind
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.spec.endpoints import DEFAULT_API_VERSION, azure_host
@@ -32,11 +32,7 @@ TTFT: Final = "llm.ttft"
 INTER_TOKEN: Final = "llm.inter_token"  # noqa: S105 - the name of a metric
 STREAM: Final = "llm.stream"
 TOKENS_PER_S: Final = "llm.tokens_per_s"
-LONGEST_REPLY: Final = 60
-"""Tokens: a short spoken answer, which is what a voice agent asks for."""
 EMBEDDED_MODEL: Final = "gpt-4o"
-SHORTEST_REPLY: Final = 16
-"""The fewest that all models take."""
 _ROLE: Final = "You are a medical assistant on the telephone. Answer in one or two short sentences."
 _REMAINING: Final = {
     "llm.remaining_requests": "x-ratelimit-remaining-requests",
@@ -44,51 +40,48 @@ _REMAINING: Final = {
 }
 
 
-@dataclass(slots=True)
-class Reply:
-    """What the model said, and when."""
-
-    text: str = ""
-    finished: str | None = None
-    """Why it ended, as the model says; None: it did not."""
-    tokens: int = 0
-    """Of the reply: as the service counts them, else the pieces of text that came."""
-    pieces_ns: list[int] = field(default_factory=list)
-    """When each piece of text came, on `time.perf_counter_ns`."""
-
-    @property
-    def tokens_per_s(self) -> float | None:
-        """Rate from the first token to the last."""
-        span = self.pieces_ns[-1] - self.pieces_ns[0] if self.pieces_ns else 0
-        return (self.tokens - 1) / span * 1e9 if span and self.tokens > 1 else None
-
-
 class LlmUser(Calls):
-    """One user's client and the model it talks to."""
+    """One user's client, the model it talks to, and what a reply may cost."""
 
-    def __init__(self, load: User, client: Any, model: str) -> None:
+    def __init__(self, load: User, client: Any, model: str, budget: Budget = Budget()) -> None:  # noqa: B008 - frozen
         super().__init__(load, "llm", explain)
         self.client = client
         """openai's own."""
         self.model = model
+        self.budget = budget
+
+    async def connect(self) -> None:
+        """Make a first request, of which nobody needs the text."""
+        await self.complete("Hello", metric="llm.connect", longest=self.budget.shortest, needs_text=False)
 
     async def complete(
-        self, text: str, *, metric: str = COMPLETION, longest: int = LONGEST_REPLY, throttling: bool = False
+        self,
+        text: str,
+        *,
+        metric: str = COMPLETION,
+        longest: int | None = None,
+        throttling: bool = False,
+        needs_text: bool = True,
     ) -> Reply:
-        """A reply as a whole, of `longest` tokens at most; `metric` and `throttling` are those of `call`.
+        """A reply as a whole.
+
+        Args:
+            text: what the caller says.
+            metric: as of `call`.
+            longest: tokens of the reply at most; those of the budget when not given.
+            throttling: as of `call`.
+            needs_text: whether a reply without text is a failure.
 
         Raises:
             ServiceError: there was none; `Throttled` when the quota is reached.
         """
         async with self.call(metric, throttling=throttling):
             raw = await self._chat.create(**self._request(text, longest))
-            answer = raw.parse()
+            reply = Reply.of(raw.parse())
             self._tell_limits(raw.headers)
-            if not answer.choices or not answer.choices[0].message.content:
-                raise ServiceError("the reply is empty")
-        choice = answer.choices[0]
-        tokens = answer.usage.completion_tokens if answer.usage is not None else 0
-        return Reply(choice.message.content, choice.finish_reason, tokens)
+            if needs_text and not reply.text:
+                raise ServiceError(reply.without_text)
+        return reply
 
     async def stream(self, text: str) -> Reply:
         """A reply piece by piece.
@@ -122,14 +115,13 @@ class LlmUser(Calls):
         self._tell_limits(raw.headers)
         async with raw.parse() as chunks:
             async for chunk in chunks:
-                if chunk.usage is not None:
-                    reply.tokens = chunk.usage.completion_tokens
+                reply.count(chunk.usage)
                 for choice in chunk.choices:
                     self._hear(reply, choice, start_ns)
         if reply.finished is None:
             raise ServiceError("the stream ended without finish_reason")
         if not reply.text:
-            raise ServiceError(f"the reply is empty (finish_reason {reply.finished})")
+            raise ServiceError(reply.without_text)
         reply.tokens = reply.tokens or len(reply.pieces_ns)
 
     def _hear(self, reply: Reply, choice: Any, start_ns: int) -> None:
@@ -139,6 +131,7 @@ class LlmUser(Calls):
             self.load.add(*_owed(reply, start_ns), now)
             reply.pieces_ns.append(now)
             reply.text += choice.delta.content
+        reply.hear(choice.delta)
         reply.finished = choice.finish_reason or reply.finished
 
     def _owes(self, reply: Reply, start_ns: int, outcome: Outcome) -> None:
@@ -149,9 +142,9 @@ class LlmUser(Calls):
     def _chat(self) -> Any:
         return self.client.chat.completions.with_raw_response
 
-    def _request(self, text: str, longest: int = LONGEST_REPLY) -> dict[str, Any]:
+    def _request(self, text: str, longest: int | None = None) -> dict[str, Any]:
         messages = [{"role": "system", "content": _ROLE}, {"role": "user", "content": text}]
-        return {"model": self.model, "messages": messages, "max_completion_tokens": longest}
+        return {"model": self.model, "messages": messages, **self.budget.arguments(longest or self.budget.tokens)}
 
     def _tell_limits(self, headers: Any) -> None:
         """What is left of the quota, where the service tells it."""
@@ -212,15 +205,19 @@ def model_of(endpoint: Endpoint) -> str:
 
 
 async def ask(endpoint: Endpoint, deadline_s: float) -> None:
-    """See whether it answers: a few tokens.
+    """See whether it answers: a few tokens, which a model may spend on reasoning.
 
     Raises:
         ServiceError: it does not; one line.
     """
-    model = model_of(endpoint)
-    messages = [{"role": "user", "content": "Hello"}]
-    async with client_of(endpoint, deadline_s) as client, in_our_words(explain, deadline_s):
-        await client.chat.completions.create(model=model, messages=messages, max_completion_tokens=SHORTEST_REPLY)
+    model, budget = model_of(endpoint), Budget.of(endpoint)
+    request = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    try:
+        async with client_of(endpoint, deadline_s) as client, in_our_words(explain, deadline_s):
+            await client.chat.completions.create(**request, **budget.arguments(budget.shortest))
+    except ServiceError as error:
+        if not used_up(error):
+            raise
 
 
 @contextlib.asynccontextmanager
@@ -232,8 +229,8 @@ async def llm_user(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[Llm
     """
     load = user_behind(load)
     async with client_of(endpoint, load.connecting.timeout) as client:
-        user = LlmUser(load, client, model_of(endpoint))
-        await user.warm_up(lambda: user.complete("Hello", metric="llm.connect", longest=SHORTEST_REPLY))
+        user = LlmUser(load, client, model_of(endpoint), Budget.of(endpoint))
+        await user.warm_up(user.connect)
         yield user
 
 
@@ -261,7 +258,7 @@ def _refused(status: int, headers: Any, message: str) -> ServiceError:
     if status == 429:
         return throttled("the quota of this deployment", retry_after_s(headers))
     advice = _ADVICE.get(status)
-    return ServiceError(f"HTTP {status}: {advice or message}", status=status)
+    return ServiceError(f"HTTP {status}: {advice or advised(message)}", status=status)
 
 
 _CODE: Final = "Error code: {} - "

@@ -65,6 +65,8 @@ VARIABLES: Final[Mapping[str, Variables]] = {
         options={
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_CHAT_DEPLOYMENT_ID", "OPENAI_MODEL"),
             "api_version": ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+            "max_tokens": ("OPENAI_MAX_COMPLETION_TOKENS",),
+            "reasoning_effort": ("OPENAI_REASONING_EFFORT",),
         },
     ),
     COSMOS: Variables(

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_rtmedload.backends import cosmos_client, llm_client, redis_client
 from pytest_rtmedload.backends.errors import ServiceError
+from pytest_rtmedload.backends.llm_replies import Reply
 from pytest_rtmedload.backends.readiness import NotReady, Readiness
 from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
 from pytest_rtmedload.spec.endpoints import Endpoint
@@ -69,7 +70,7 @@ def test_every_fault_of_the_language_model_is_told_as_what_it_is(embedded: Start
 def test_the_time_to_the_first_token_is_the_service_s(embedded: Start) -> None:
     load = Notebook()
 
-    async def drive(endpoint: Endpoint) -> llm_client.Reply:
+    async def drive(endpoint: Endpoint) -> Reply:
         async with llm_client.llm_user(load, endpoint) as client:
             return await client.stream("Hello")
 
