@@ -13,12 +13,16 @@ import numpy  # noqa: F401, ICN001 - see below
 import orjson  # noqa: F401
 import pyreqwest.client  # noqa: F401
 import pytest
+from hypothesis import settings
 
 import pytest_rtmedload.clients.http.client
 import pytest_rtmedload.embedded.launcher
 import pytest_rtmedload.plugin.run
 import pytest_rtmedload.report.page.html
 import pytest_rtmedload.voice.place_call  # noqa: F401 - pytester forgets what a run imports, and numpy cannot be imported twice
+
+settings.register_profile("project", deadline=None)  # how long an example takes is the machine's doing
+settings.load_profile("project")
 
 SHORT = ("--load-ramp=0", "--load-warmup=0", "--load-think=5ms", "--load-duration=300ms", "--load-users=3")
 """A load test that takes a third of a second."""

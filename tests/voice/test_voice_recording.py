@@ -383,6 +383,7 @@ async def test_it(load, phone_call):
 """
 
 
+@pytest.mark.timing
 def test_the_first_calls_of_a_test_stand_in_its_reports(load_run_of: LoadRun) -> None:
     load_run_of.file(test_it=SHORT_CALL)
     sizes = ("--load-users=2", "--load-duration=1s", "--load-ramp=0", "--load-warmup=0", "--load-greeting=0")
