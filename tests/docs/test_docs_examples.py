@@ -41,6 +41,7 @@ def service() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.timing
 def test_the_tutorial_runs(load_run_of: LoadRun, service: str) -> None:
     tests = [block for block in blocks(TUTORIAL) if block.role == "runs"]
     for block in tests:
