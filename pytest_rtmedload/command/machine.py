@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.command.findings import Finding, limit, stop, well
 from pytest_rtmedload.embedded.valkey_server import ServerMissingError, find_server
+from pytest_rtmedload.measure.open_files import FILES_AT_REST, FILES_PER_USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CGROUP: Final = Path("/sys/fs/cgroup")
 PORTS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
-FILES_AT_REST: Final = 100
-"""What pytest and the embedded agent have open before the first user, generously."""
-FILES_PER_USER: Final = 4
-"""A connection for HTTP, one for a call or WebSocket, and one of a backend's client, with one to spare."""
 COARSE_NS: Final = 100_000
 """A clock that moves in steps longer than this cannot tell a tenth of a millisecond."""
 _READINGS: Final = 1_000

@@ -164,6 +164,8 @@ class GeneratorResult:
     """Between the first iteration of the first shard and that of the last; None with one shard."""
     shards: list[ShardResult] = field(default_factory=list)
     """Each shard on its own; empty when there was only one."""
+    own_errors: dict[str, int] = field(default_factory=dict)
+    """What the generator ran out of → operations that failed for it, before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Stage
-from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.results.recording import Outcome, Phase
 from pytest_rtmedload.schedule.conductors import Standing
 from pytest_rtmedload.spec.target_syntax import override
 from pytest_rtmedload.verdict.judge import judge
@@ -93,7 +93,7 @@ class Verdicts:
             self._agents.known()
         except AgentUnavailable as error:
             return str(error)
-        if test.failed_users:
+        if test.failed_users and not any(phase == Phase.SETUP for _, phase in test.recording.health.own_errors):
             users = len(test.failed_users)
             return f"{users} of {test.spec.most_users} users failed in their fixtures: {test.failed_users[0]}"
         return None

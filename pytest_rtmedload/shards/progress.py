@@ -76,6 +76,8 @@ class Progress:
     ended_by: Part | None = None
     """The shard whose body ended the test for all."""
     failed_users: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why shards could not begin: what they lack themselves."""
     notes: dict[str, None] = field(default_factory=dict)
     """What a reader should know, in order and once each, whatever the number of shards."""
     unseen: Recording = field(default_factory=Recording)
@@ -154,6 +156,8 @@ class Progress:
         part.done = True
         self.failed_users += content["failed_users"]
         self.notes |= dict.fromkeys(content["notes"])
+        if content.get("refused"):
+            self.refused.append(content["refused"])
         self.interrupted = self.interrupted or content["interrupted"]
         if content["by_test"] and self.ended_by is None:
             self.ended_by = part
@@ -239,11 +243,12 @@ class Progress:
         )
 
     def _invalid(self) -> tuple[str, ...]:
+        refused = tuple(dict.fromkeys(self.refused))
         lost = [part for part in self.parts.values() if part.lost is not None]
         if not lost:
-            return ()
+            return refused
         which = "; ".join(str(part.lost) for part in lost)
-        return (f"{len(lost)} of {len(self.parts)} shards lost ({which}): the numbers are partial",)
+        return (*refused, f"{len(lost)} of {len(self.parts)} shards lost ({which}): the numbers are partial")
 
     def _second_run(self) -> list[str]:
         return [f"second run: the first was INVALID: {self.spec.after}"] if self.spec.after is not None else []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload import clients, voice
 from pytest_rtmedload.measure.health import HealthProbe
+from pytest_rtmedload.measure.open_files import Room, make_room
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
@@ -91,6 +92,7 @@ class ShardRun:
         self._ended_ns: int | None = None
         self._interrupted: str | None = None
         self._told_last = False
+        self._room = Room()
 
     async def run(self) -> Judged:
         """Enter, start, drive, leave, ship.
@@ -112,6 +114,11 @@ class ShardRun:
             raise
 
     async def _run(self) -> Judged:
+        self._room = self._make_room()
+        if self._room.refusal is not None:
+            self._interrupted = self._room.refusal
+            self._ship_last(by_test=True)
+            raise Refused(f"INVALID: {self._room.refusal}", skip=False)
         try:
             await self._enter()
             await self._drive()
@@ -134,6 +141,12 @@ class ShardRun:
         if ended_by is not None:
             raise ended_by
         return Judged(**await self._coordinator.expect("verdict"))
+
+    def _make_room(self) -> Room:
+        """Of an open test, users are as many as the agent makes necessary."""
+        if self._spec.open:
+            return make_room(self._in_flight, certain=False)
+        return make_room(share(self._spec.most_users, self._shard, self._shards))
 
     async def _enter(self) -> None:
         """Users that are due at once enter their fixtures; then the start line is drawn for all shards."""
@@ -347,7 +360,12 @@ class ShardRun:
             by_test=by_test,
             began_ns=self._began_ns(),
             failed_users=list(self._users.failed_users),
-            notes=[*([DEBUGGED] if self._coordinator.settings.debug else []), *slowed_by()],
+            notes=[
+                *([DEBUGGED] if self._coordinator.settings.debug else []),
+                *([self._room.note] if self._room.note is not None else []),
+                *slowed_by(),
+            ],
+            refused=self._room.refusal,
         )
 
 

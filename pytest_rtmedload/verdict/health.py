@@ -6,7 +6,8 @@ INVALID only when
     one of an official client that took all the time the process had;
 (b) the load fell short by more than 5 % for the generator's own reasons: arrivals that never began, or, in the closed
     model, time that the users lost to such lag;
-(c) frames of audio were sent 5 ms late on average.
+(c) frames of audio were sent 5 ms late on average;
+(d) operations failed because the generator itself ran out of something (`pytest_rtmedload/verdict/own_limits.py`).
 
 Each shard must hold (b) and (c) on its own: the mean over all would hide the one that was saturated. Arrivals refused
 at the in-flight limit are the agent's doing. A PASS under lag stands otherwise: lag only adds to latency. Lag makes no
@@ -22,6 +23,7 @@ from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.text.comparisons import number, percent
 from pytest_rtmedload.verdict.clients import clients_of, failed_by_their_clients
 from pytest_rtmedload.verdict.latency import holds_without_lag
+from pytest_rtmedload.verdict.own_limits import own_errors, own_limit_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,6 +66,7 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
     health, parts = measured.recording.health, measured.plan.parts
     timed = _judges_time(measured)
     reasons = [
+        *own_limit_reasons(measured, [found for _, found in judged]),
         *([] if parts else _fell_short(health, timed=timed)),
         *_failed_by_lag(measured, judged),
         *_failed_by_clients(measured, judged),
@@ -85,6 +88,7 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         reasons=reasons,
         skew_ms=_skew_ms(parts),
         shards=[_shard(part) for part in parts],
+        own_errors=own_errors(measured),
     )
 
 

@@ -18,6 +18,7 @@ from pytest_rtmedload.verdict.health import judge_generator, little_mismatch, sa
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
 from pytest_rtmedload.verdict.observations import value_stats
 from pytest_rtmedload.verdict.over_time import OverTime, look, trusted
+from pytest_rtmedload.verdict.own_limits import fails_by_own_limits, own_limit_notes, own_limit_reasons
 from pytest_rtmedload.verdict.samples import Measured
 from pytest_rtmedload.verdict.targets import judge_target, metric_of
 
@@ -35,7 +36,7 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
     targets = [judge_target(target, measured) for target in plan.targets]
     named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
     generator = trusted(judge_generator(measured, named), course)
-    verdict, reasons = _verdict(plan, targets, generator, course, empty=not measured.metrics)
+    verdict, reasons = _verdict(measured, targets, generator, course)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED)
     finished = measured.count(ITERATION, Outcome.OK) + failed
     censored = measured.count(ITERATION, Outcome.CENSORED)
@@ -92,18 +93,20 @@ def fails_test(verdict: Verdict, evidence: str) -> bool:
 
 
 def _verdict(
-    plan: TestPlan, targets: list[TargetResult], generator: GeneratorResult, course: OverTime, *, empty: bool
+    measured: Measured, targets: list[TargetResult], generator: GeneratorResult, course: OverTime
 ) -> tuple[Verdict, list[str]]:
     """The verdict, and why it is not PASS, most important first."""
+    plan, empty = measured.plan, not measured.metrics
     missed = [target for target in targets if target.verdict is Verdict.FAIL]
-    wrong = [target for target in missed if target.kind is Kind.ERRORS and target.n]
+    wrong = [t for t in missed if t.kind is Kind.ERRORS and t.n and not fails_by_own_limits(t, measured)]
+    unhealthy = generator.reasons if plan.evidence is not Evidence.NONE else own_limit_reasons(measured, targets)
     open_ = [target for target in targets if target.verdict is Verdict.INCONCLUSIVE]
     nothing = ["nothing was measured"] if empty and not targets else []
     undecided = Verdict.INCONCLUSIVE if plan.interrupted is not None else Verdict.FAIL
     ranked = [
         (Verdict.FAIL, [plan.fatal] if plan.fatal is not None else []),
         (Verdict.FAIL, [target.text for target in wrong]),
-        (Verdict.INVALID, [*plan.invalid, *(generator.reasons if plan.evidence is not Evidence.NONE else [])]),
+        (Verdict.INVALID, [*plan.invalid, *unhealthy]),
         (course.verdict, course.reasons),
         (Verdict.FAIL, [target.text for target in missed if target not in wrong]),
         (undecided, nothing),
@@ -150,7 +153,8 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
     busy = saturation(measured)
     if busy is not None:
         notes.append(busy)
-    return notes + beyond_their_limits(measured) + _little(measured)
+    own = own_limit_notes(measured, own_limit_reasons(measured, [found for _, found in judged]))
+    return notes + own + beyond_their_limits(measured) + _little(measured)
 
 
 def _little(measured: Measured) -> list[str]:

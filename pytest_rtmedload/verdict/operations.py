@@ -28,7 +28,7 @@ def total(tests: Iterable[TestResult]) -> Operations:
     """All operations of some tests; of a test that measured nothing else, its iterations.
 
     An iteration that failed although its operations succeeded counts as one more operation that failed: an agent that
-    answers 200 and talks nonsense does not succeed.
+    answers 200 and talks nonsense does not succeed. What the load generator could not send counts for nothing.
     """
     found = Operations()
     for test in tests:
@@ -37,7 +37,14 @@ def total(tests: Iterable[TestResult]) -> Operations:
             found = _sum(_sum(found, of_metrics(operations)), Operations(test.failed_alone, test.failed_alone))
         else:
             found = _sum(found, of_metrics(test.metrics.values()))
+        found = _sum(found, _never_sent(test, found))
     return found
+
+
+def _never_sent(test: TestResult, counted: Operations) -> Operations:
+    """Failures of the load generator itself, taken out again: nothing was sent, so nobody failed to answer."""
+    own = min(sum(test.generator.own_errors.values()), counted.errors)
+    return Operations(-own, -own)
 
 
 def of_metrics(metrics: Iterable[MetricResult]) -> Operations:

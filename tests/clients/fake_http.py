@@ -88,12 +88,16 @@ class Rows:
     def __init__(self) -> None:
         self.samples: list[tuple[str, int, int, str]] = []
         self.errors: list[tuple[str, str]] = []
+        self.own_limits: list[str] = []
 
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = "ok") -> None:
         self.samples.append((metric, start_ns, end_ns, outcome))
 
     def error(self, message: str, example: str = "") -> None:
         self.errors.append((message, example))
+
+    def own_limit(self, limit: str) -> None:
+        self.own_limits.append(limit)
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
