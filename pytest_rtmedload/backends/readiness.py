@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.backends.errors import SdkMissing, ServiceError, one_line
 from pytest_rtmedload.backends.threads import run_apart
+from pytest_rtmedload.spec.endpoints import DEFAULT
 from pytest_rtmedload.text.redaction import redact
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class NotReady(Exception):  # noqa: N818 - says what is the case
     def __init__(self, reason: str, *, broken: bool) -> None:
         super().__init__(reason)
         self.broken = broken
-        """True for the first test that meets a service which should answer and does not; later ones, and those that
-        lack a client, have no failure of their own."""
+        """True for the first test that meets a service which should answer and does not. Later ones have no failure of
+        their own, nor have those that lack a client or whose service nobody named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class Readiness:
         why = (
             str(error) if isinstance(error, SdkMissing | ServiceError) else f"{type(error).__name__}: {one_line(error)}"
         )
+        guessed = endpoint.source == DEFAULT
         told = why if missing else f"{endpoint.described} cannot be tested: {why}"
+        if guessed and not missing:
+            told = f"nobody said where its {endpoint.service} is, and {told}"
         self._reasons[endpoint] = reason = redact(told, (endpoint.key, endpoint.token))
-        return NotReady(reason, broken=not missing)
+        return NotReady(reason, broken=not missing and not guessed)
 
 
 def _asked(endpoint: Endpoint, ask: Callable[[Endpoint, float], Awaitable[Any]]) -> Any:

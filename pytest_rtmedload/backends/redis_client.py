@@ -91,7 +91,8 @@ def client_of(endpoint: Endpoint, deadline_s: float) -> Any:
     asyncio_redis = load_sdk("redis.asyncio", PACKAGE)
     retry = load_sdk("redis.asyncio.retry", PACKAGE).Retry(load_sdk("redis.backoff", PACKAGE).NoBackoff(), 0)
     limits = {"socket_connect_timeout": deadline_s, "socket_timeout": deadline_s + 1}
-    return asyncio_redis.Redis.from_url(endpoint.url, decode_responses=True, retry=retry, **limits)
+    password = {"password": endpoint.key} if endpoint.key else {}  # one in the URL is stronger
+    return asyncio_redis.Redis.from_url(endpoint.url, decode_responses=True, retry=retry, **limits, **password)
 
 
 async def ask(endpoint: Endpoint, deadline_s: float) -> None:
@@ -140,11 +141,13 @@ def explain(error: Exception) -> ServiceError | None:
     """What an exception of redis-py means."""
     found = load_sdk("redis.exceptions", PACKAGE)
     if isinstance(error, found.AuthenticationError | found.AuthorizationError | found.NoPermissionError):
-        return ServiceError(f"refused: {one_line(error)}; check the user and the password in REDIS_URL")
+        return ServiceError(
+            f"refused: {one_line(error)}; check the user and the password in REDIS_URL, or REDIS_ACCESS_KEY"
+        )
     if isinstance(error, found.TimeoutError):
         return ServiceError(one_line(error), censored=True)
     if isinstance(error, found.ConnectionError):
-        return unreachable(error, "REDIS_URL")
+        return unreachable(error, "REDIS_URL or REDIS_HOST")
     if isinstance(error, found.MovedError):
         return ServiceError("this is a cluster that sends its clients elsewhere: name an endpoint that serves all keys")
     return ServiceError(one_line(error)) if isinstance(error, found.RedisError) else None

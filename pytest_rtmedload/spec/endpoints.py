@@ -7,6 +7,7 @@ no message repeats it: what stands in the wrong variable is often a connection s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -23,10 +24,14 @@ SERVICES: Final = (REDIS, LLM, COSMOS, SPEECH)
 EMBEDDED: Final = "embedded"
 DEFAULT: Final = "default"
 DEFAULT_REDIS: Final = "redis://localhost:6379"
+REDIS_HOST: Final = "REDIS_HOST"
 DEFAULT_API_VERSION: Final = "2024-10-21"
 """The oldest that is generally available and takes `max_completion_tokens`."""
 DEFAULT_LANGUAGE: Final = "en-US"
 BEARER: Final = "AZURE_BEARER_TOKEN"
+PLAIN_REDIS_PORT: Final = "6379"
+_REDIS_OF_AZURE: Final = {".windows.net": "6380", ".redis.azure.net": "10000"}
+"""Ends of host names, and the port of TLS where no port is given."""
 _AZURE: Final = (".azure.com", ".azure-api.net", ".azure.us", ".azure.cn", ".microsoft.com")
 
 
@@ -55,7 +60,13 @@ class Variables:
 
 _HTTP: Final = ("http", "https")
 VARIABLES: Final[Mapping[str, Variables]] = {
-    REDIS: Variables(("REDIS_URL",), ("redis", "rediss", "unix"), "rediss://:PASSWORD@HOST:6380"),
+    REDIS: Variables(
+        endpoint=("REDIS_URL", REDIS_HOST),
+        schemes=("redis", "rediss", "unix"),
+        example="rediss://:PASSWORD@HOST:6380",
+        key=("REDIS_ACCESS_KEY",),
+        options={"port": ("REDIS_PORT",)},
+    ),
     LLM: Variables(
         endpoint=("AZURE_OPENAI_ENDPOINT", "OPENAI_ENDPOINT", "OPENAI_BASE_URL"),
         schemes=_HTTP,
@@ -149,15 +160,21 @@ class NamedServices:
         source = self._first(variables.endpoint)
         if source is None:
             return None
-        _check(source, self.values[source], variables)
+        url, options = self.values[source], self._options(variables)
+        if source == REDIS_HOST:
+            url = _redis_url(url, options)
+        _check(source, url, variables)
         return Endpoint(
             service=service,
-            url=self.values[source],
+            url=url,
             source=source,
-            key=self._value(tuple(name for name in variables.key if _is_for(name, source, self.values[source]))),
+            key=self._value(tuple(name for name in variables.key if _is_for(name, source, url))),
             token=self._value(variables.token),
-            options={name: value for name, names in variables.options.items() if (value := self._value(names))},
+            options=options,
         )
+
+    def _options(self, variables: Variables) -> dict[str, str]:
+        return {name: value for name, names in variables.options.items() if (value := self._value(names))}
 
     def _first(self, names: tuple[str, ...]) -> str | None:
         return next((name for name in names if name in self.values), None)
@@ -165,6 +182,24 @@ class NamedServices:
     def _value(self, names: tuple[str, ...]) -> str:
         name = self._first(names)
         return "" if name is None else self.values[name]
+
+
+def _redis_url(host: str, options: Mapping[str, str]) -> str:
+    """The URL of a Redis that is named by its host and port, as Azure's are: TLS on every port but the usual one.
+
+    Raises:
+        ValueError: not a host name, or not a port; the message does not repeat it.
+    """
+    name, _, port = host.partition(":") if host.count(":") == 1 else (host, "", "")
+    port = options.get("port", port)
+    if not port:
+        tls = next((number for ending, number in _REDIS_OF_AZURE.items() if name.endswith(ending)), None)
+        port = PLAIN_REDIS_PORT if tls is None else tls
+    if not re.fullmatch(r"[\w.-]+|\[[0-9a-fA-F:]+\]", name):
+        raise ValueError(f"{REDIS_HOST} is not a host name: write it as NAME.redis.cache.windows.net")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("REDIS_PORT is not a port: write it as 6380")
+    return f"{'redis' if port == PLAIN_REDIS_PORT else 'rediss'}://{name}:{port}"
 
 
 def azure_host(url: str) -> bool:

@@ -15,7 +15,7 @@ from pytest_rtmedload.backends.errors import ServiceError
 from pytest_rtmedload.backends.llm_replies import Reply
 from pytest_rtmedload.backends.readiness import NotReady, Readiness
 from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
-from pytest_rtmedload.spec.endpoints import Endpoint
+from pytest_rtmedload.spec.endpoints import DEFAULT, Endpoint
 from tests.backends.notebook import Notebook
 
 if TYPE_CHECKING:
@@ -184,6 +184,23 @@ def test_a_service_that_is_down_is_one_line_told_once(
         assert caught.value.broken is broken
         assert WRONG_KEY not in str(caught.value)
         assert endpoint.source in str(caught.value)
+
+
+def test_a_redis_that_nobody_named_is_no_failure() -> None:
+    guessed = Endpoint("redis", f"redis://{NOWHERE}", DEFAULT)
+    with pytest.raises(
+        NotReady, match=r"^nobody said where its redis is, and the redis at .* connection refused"
+    ) as caught:
+        Readiness().ask(guessed, redis_client.ask)
+    assert not caught.value.broken
+
+
+def test_the_access_key_of_redis_is_its_password() -> None:
+    endpoint = Endpoint("redis", "redis://cache:6379", "REDIS_HOST", WRONG_KEY)
+    client = redis_client.client_of(endpoint, 5)
+    assert client.connection_pool.connection_kwargs["password"] == WRONG_KEY
+    in_the_url = Endpoint("redis", "redis://:other@cache:6379", "REDIS_URL", WRONG_KEY)
+    assert redis_client.client_of(in_the_url, 5).connection_pool.connection_kwargs["password"] == "other"  # noqa: S105
 
 
 def test_a_wrong_key_is_told(embedded: Start) -> None:

@@ -63,6 +63,8 @@ def test_a_key_goes_to_nobody_else(source: str, url: str, variable: str, given: 
         ("redis", "REDIS_URL", f"host:6380,password={SECRET},ssl=True"),
         ("redis", "REDIS_URL", f"redis://:{SECRET}@"),
         ("redis", "REDIS_URL", f"redis://:{SECRET}@host:port"),
+        ("redis", "REDIS_HOST", f"rediss://:{SECRET}@host"),
+        ("redis", "REDIS_HOST", f"host/{SECRET}"),
         ("cosmos", "COSMOS_ENDPOINT", f"AccountEndpoint=https://a;AccountKey={SECRET}"),
         ("llm", "OPENAI_ENDPOINT", SECRET),
         ("speech", "SPEECH_ENDPOINT", f"ftp://{SECRET}"),
@@ -79,6 +81,34 @@ def test_a_region_is_an_endpoint() -> None:
     found = named("speech", AZURE_SPEECH_REGION="westeurope", SPEECH_KEY=SECRET)
     assert found is not None
     assert (found.url, found.key) == ("westeurope", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({"REDIS_HOST": "r.redis.cache.windows.net"}, "rediss://r.redis.cache.windows.net:6380"),
+        ({"REDIS_HOST": "r.eastus.redis.azure.net"}, "rediss://r.eastus.redis.azure.net:10000"),
+        ({"REDIS_HOST": "localhost"}, "redis://localhost:6379"),
+        ({"REDIS_HOST": "[::1]", "REDIS_PORT": "6379"}, "redis://[::1]:6379"),
+        ({"REDIS_HOST": "cache:6390"}, "rediss://cache:6390"),
+        ({"REDIS_HOST": "cache", "REDIS_PORT": "10000"}, "rediss://cache:10000"),
+        ({"REDIS_HOST": "cache", "REDIS_URL": "redis://mine"}, "redis://mine"),
+    ],
+)
+def test_redis_by_its_host(variables: dict[str, str], url: str) -> None:
+    found = named("redis", REDIS_ACCESS_KEY=SECRET, **variables)
+    assert found is not None
+    assert (found.url, found.key, SECRET in repr(found)) == (url, SECRET, False)
+
+
+@pytest.mark.parametrize("port", ["6380a", "0", "70000"])
+def test_a_wrong_port_of_redis_is_one_line(port: str) -> None:
+    with pytest.raises(ValueError, match=r"^REDIS_PORT is not a port: write it as 6380$"):
+        named("redis", REDIS_HOST="cache", REDIS_PORT=port)
+
+
+def test_a_key_of_redis_alone_names_nothing() -> None:
+    assert named("redis", REDIS_ACCESS_KEY=SECRET, REDIS_PORT="6380") is None
 
 
 def test_every_secret_is_known() -> None:
