@@ -28,6 +28,7 @@ A file of the suite that you have changed is overwritten with --force only.
 _REPORT: Final = """\
 Draws the HTML page anew from a JSON result, by this version: for a page that was lost, or an older one.
 OUT is replaced only when the page is complete. Calls that were recorded can be heard when OUT stands beside FILE.
+A FILE that ends in .partial.jsonl is what a run that was killed has left: all its reports are written, marked PARTIAL.
 """
 _DOCTOR: Final = """\
 Says what is installed, what of it pytest loads, which agent and services are named and whether they answer, and what

@@ -1,4 +1,4 @@
-"""`pytest-rtmedload report`: the page of a result that lies there as JSON.
+"""`pytest-rtmedload report`: the page of a result that is there as JSON, or all reports of a run that was killed.
 
 The rule: what cannot be read is one line, and nothing is overwritten; a page that was there is replaced by a complete
 one or not at all.
@@ -13,16 +13,19 @@ from pathlib import Path
 from pytest_rtmedload.command.exit_codes import WRONG
 from pytest_rtmedload.report.files import replace_file, utf8
 from pytest_rtmedload.report.json_reader import NotAResult, from_json
+from pytest_rtmedload.report.recovery import SUFFIX, RunUnderWay, recover
 
 
 def draw(file: str, out: str | None) -> int:
     """Draw the page.
 
     Args:
-        file: the JSON result.
+        file: the JSON result, or what a run that was killed has left (`….partial.jsonl`).
         out: the page; beside the result when not given.
     """
     source = _path(file)
+    if source.name.endswith(SUFFIX):
+        return _recovered(source, out)
     target = source.with_suffix(".html") if out is None else _path(out)
     try:
         content = _page(source)
@@ -40,6 +43,21 @@ def draw(file: str, out: str | None) -> int:
 
 def _path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike pathlib's it never raises
+
+
+def _recovered(source: Path, out: str | None) -> int:
+    """Write the reports of a run that was killed, and the page once more where it was asked for."""
+    try:
+        written = recover(source)
+    except RunUnderWay:
+        return _wrong(source, "the run that writes this file has not ended: wait for its reports")
+    except (OSError, NotAResult) as error:
+        return _wrong(source, error)
+    if written.json is None:
+        return _wrong(source, "; ".join(written.problems))
+    for path in written.main_paths():
+        sys.stdout.write(f"written: {path}\n")
+    return 0 if out is None else draw(str(written.json), out)
 
 
 def _page(source: Path) -> bytes:

@@ -14,11 +14,12 @@ import pytest
 from pytest_rtmedload.plugin import options as declared
 from pytest_rtmedload.plugin import selection
 from pytest_rtmedload.plugin.call_fixtures import browser_call, phone_call
+from pytest_rtmedload.plugin.event_loops import check_loop, loop_factory, run_alone
+from pytest_rtmedload.plugin.interrupts import interrupts_of
 from pytest_rtmedload.users.user_fixture import Recipe, known_names, makes_recipes
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Generator
 
     from pytest_rtmedload.agent_provider import AgentUnderTest
     from pytest_rtmedload.plugin.explicit_run import LoadRun
@@ -47,6 +48,8 @@ UNASKED: pytest.StashKey[int] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 TESTS: pytest.StashKey[Tests] = pytest.StashKey()
 TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
+RECOVERED: pytest.StashKey[list[str]] = pytest.StashKey()
+"""A line for each earlier run that was killed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -132,16 +135,23 @@ def run_of(config: pytest.Config) -> Run:
         if TERMINAL not in config.stash:
             config.stash[TERMINAL] = open_terminal()
         terminal = config.stash[TERMINAL]
-        config.stash[RUN] = Run(config, options_of(config), terminal, side_by_side=side_by_side(config))
+        beside = side_by_side(config)
+        config.stash[RUN] = Run(config, options_of(config), terminal, interrupts_of(config), side_by_side=beside)
     return config.stash[RUN]
 
 
 def prepared_run_of(config: pytest.Config) -> Run:
     """The run, where other processes collect: its reports can be written, or it does not begin."""
+    prepare(config)
+    return run_of(config)
+
+
+def prepare(config: pytest.Config) -> None:
+    """Before the first load test, in the process that writes the results."""
     from pytest_rtmedload.plugin.run import prepare_reports  # noqa: PLC0415 - only runs with load tests pay for it
 
-    prepare_reports(config, options_of(config))
-    return run_of(config)
+    config.stash[RECOVERED] = prepare_reports(config, options_of(config))
+    interrupts_of(config).install()
 
 
 def tests_of(config: pytest.Config) -> Tests:
@@ -152,7 +162,7 @@ def tests_of(config: pytest.Config) -> Tests:
             from pytest_rtmedload.plugin.run import Tests  # noqa: PLC0415 - only runs with load tests pay for it
             from pytest_rtmedload.xdist.controller import ChannelLink  # noqa: PLC0415 - as above
 
-            config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config))
+            config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config), interrupts_of(config))
         else:
             config.stash[TESTS] = run_of(config).tests()
     return config.stash[TESTS]
@@ -219,10 +229,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         nodeids = [test.nodeid for test in tests]
         worker = tests_of(config).announce(nodeids)
         config.pluginmanager.register(WorkerPlugin(config, worker, nodeids), "rtmedload-worker")
+        interrupts_of(config).install()
     elif tests and not config.option.collectonly:
-        from pytest_rtmedload.plugin.run import open_terminal, prepare_reports  # noqa: PLC0415 - as above
+        from pytest_rtmedload.plugin.run import open_terminal  # noqa: PLC0415 - as above
 
-        prepare_reports(config, options)
+        prepare(config)
         config.stash[TERMINAL] = open_terminal()
 
 
@@ -243,7 +254,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     except KeyboardInterrupt:
         if RUN in item.config.stash:
-            item.config.stash[RUN].ignore_interrupts()
+            interrupts_of(item.config).ignore()
         raise
     finally:
         item.obj = original
@@ -274,32 +285,6 @@ def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable
         run_alone(load_test(**arguments), factory)
 
     return plain_load_test
-
-
-def check_loop(nodeid: str) -> None:
-    """Virtual users are asyncio tasks; anyio may have been told to use something else."""
-    import asyncio  # noqa: PLC0415 - only where there are load tests
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pytest.fail(f"{nodeid}: load tests run on asyncio: give anyio_backend the value 'asyncio'", pytrace=False)
-
-
-def loop_factory(config: pytest.Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loops that no async plugin makes."""
-    plugin = config.pluginmanager.get_plugin("rtmedload-uvloop")
-    return None if plugin is None else plugin.new_event_loop
-
-
-def run_alone(
-    coroutine: Coroutine[Any, Any, None], factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-) -> None:
-    """Run a coroutine on an event loop of its own."""
-    import asyncio  # noqa: PLC0415 - only where there is no async plugin to do it
-
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(coroutine)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -387,6 +372,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     run = terminalreporter.config.stash.get(RUN, None)
     if run is not None:
         run.write_summary(terminalreporter)
+    for line in terminalreporter.config.stash.get(RECOVERED, ()):
+        terminalreporter.write_line(line)
     unasked = terminalreporter.config.stash.get(UNASKED, 0)
     if unasked:
         tests = "load test was" if unasked == 1 else "load tests were"
@@ -396,5 +383,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if RUN in config.stash:
         config.stash[RUN].close()
+    interrupts_of(config).restore()
     if TERMINAL in config.stash:
         config.stash[TERMINAL].close()

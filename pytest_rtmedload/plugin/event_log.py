@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pytest_rtmedload.report.recovery import RecoveryFile
+    from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.results.samples import SampleRows
     from pytest_rtmedload.spec.load_config import LoadConfig
 
@@ -25,9 +27,11 @@ class RunJournal(Journal):
         options: say what is written down.
         stamp: when the run started, which names its files.
         terminal: the real terminal, not what pytest captures.
+        recovery: keeps results for the case that the process is killed.
     """
 
-    def __init__(self, options: LoadConfig, stamp: datetime, terminal: TextIO) -> None:
+    def __init__(self, options: LoadConfig, stamp: datetime, terminal: TextIO, recovery: RecoveryFile) -> None:
+        self._recovery = recovery
         self._terminal: TextIO | None = terminal
         self._samples = None
         if options.samples:
@@ -37,6 +41,7 @@ class RunJournal(Journal):
 
     def began(self, nodeid: str) -> None:
         """The start line of a test was drawn."""
+        self._recovery.began(nodeid)
         if self._samples is not None:
             self._samples.begin(nodeid)
 
@@ -50,6 +55,10 @@ class RunJournal(Journal):
         if self._samples is not None:
             self._samples.discard(nodeid)
 
+    def judged(self, result: TestResult) -> None:
+        """A test has its verdict."""
+        self._recovery.judged(result)
+
     def told(self, line: str) -> None:
         """An operation ended, in debug mode."""
         if self._terminal is None:
@@ -61,9 +70,10 @@ class RunJournal(Journal):
             self._terminal = None
 
     def close(self) -> tuple[Path | None, list[str]]:
-        """End the writing; returns the file of samples, if there is one, and why samples are missing."""
-        if self._samples is None:
-            return None, []
-        self._samples.close()
-        problem = self._samples.problem
-        return self._samples.path, [] if problem is None else [problem]
+        """End the writing; returns the file of samples, if there is one, and what could not be written."""
+        problems = [self._recovery.problem]
+        if self._samples is not None:
+            self._samples.close()
+            problems.append(self._samples.problem)
+        path = None if self._samples is None else self._samples.path
+        return path, [problem for problem in problems if problem is not None]

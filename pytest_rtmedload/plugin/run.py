@@ -6,9 +6,7 @@ import contextlib
 import functools
 import inspect
 import os
-import signal
 import sys
-import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +27,7 @@ from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.ci.publishers import announcers
 from pytest_rtmedload.report.files import prepare_directory, write_reports
 from pytest_rtmedload.report.json_report import test_to_dict
+from pytest_rtmedload.report.recovery import RecoveryFile, recover_all
 from pytest_rtmedload.report.terminal.writer import write_summary
 from pytest_rtmedload.results.model import RunResult, Verdict
 from pytest_rtmedload.results.plan import Evidence
@@ -43,6 +42,7 @@ from pytest_rtmedload.verdict.run import Asked, summarise
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from pytest_rtmedload.plugin.interrupts import Interrupts
     from pytest_rtmedload.report.written import ReportFiles
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.shards.link import Link
@@ -61,10 +61,12 @@ class Tests:
     Args:
         link: leads to the coordinator.
         options: the options.
+        interrupts: what this process does about signals.
     """
 
-    def __init__(self, link: Link, options: LoadConfig) -> None:
+    def __init__(self, link: Link, options: LoadConfig, interrupts: Interrupts) -> None:
         self._options = options
+        self._interrupts = interrupts
         self._worker = Worker(link, options)
 
     def announce(self, nodeids: list[str]) -> Worker:
@@ -136,16 +138,20 @@ class Tests:
             body = _remembering(body, raised)
         refused: Refused | None = None
         try:
-            judged = await self._worker.run(LoadTest(spec, body, arguments))
+            judged = await self._run(LoadTest(spec, body, arguments))
             invalid = judged.result["verdict"] == Verdict.INVALID and judged.result["complete"]
             if invalid and spec.evidence is Evidence.PROVISIONAL:
                 reason = next(iter(judged.result["reasons"]), "")
-                judged = await self._worker.run(LoadTest(replace(spec, after=reason), body, arguments))
+                judged = await self._run(LoadTest(replace(spec, after=reason), body, arguments))
         except Refused as error:
             refused = error
         if refused is not None:
             _refuse(refused)
         return replace(judged, raised=next(iter(raised), None))
+
+    async def _run(self, test: LoadTest) -> Judged:
+        with self._interrupts.cancelling():
+            return await self._worker.run(test)
 
 
 class Run:
@@ -155,12 +161,20 @@ class Run:
         config: pytest's.
         options: the options.
         terminal: where the live view is shown.
+        interrupts: what this process does about signals.
         side_by_side: groups run at the same time, each under a coordinator of its own.
     """
 
     def __init__(
-        self, config: pytest.Config, options: LoadConfig, terminal: TextIO, *, side_by_side: bool = False
+        self,
+        config: pytest.Config,
+        options: LoadConfig,
+        terminal: TextIO,
+        interrupts: Interrupts,
+        *,
+        side_by_side: bool = False,
     ) -> None:
+        self._interrupts = interrupts
         self._config = config
         self._options = options
         self._started = datetime.now().astimezone()
@@ -172,7 +186,8 @@ class Run:
         self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
         config.pluginmanager.register(StepsAside(self._view), NAME)
         watch, began = Watch(self._view, options.targets), time.perf_counter()
-        self._journal = RunJournal(options, self._started, terminal)
+        self._recovery = RecoveryFile(self._directory, self._started, lambda: self._judge(complete=False))
+        self._journal = RunJournal(options, self._started, terminal, self._recovery)
         coordinator = functools.partial(
             Coordinator, options, self._agents, _present, watch, began=began, journal=self._journal
         )
@@ -184,53 +199,48 @@ class Run:
             config.pluginmanager.register(announcer.places)
         self._announced: list[str] = []
         self._criteria_logged = False
-        self._on_interrupt: Any = None  # what SIGINT did before it was ignored
 
     def tests(self) -> Tests:
         """A worker in this process."""
         near, far = InProcessLink.pair()
         self.coordinator.connect(near)
-        return Tests(far, self._options)
+        return Tests(far, self._options, self._interrupts)
 
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, log the criteria as test cases and set the exit status."""
-        self.ignore_interrupts()
+        self._interrupts.ignore()
         try:
             self._finish(session, exitstatus)
         finally:
-            self._hear_interrupts()
+            self._interrupts.heed()
 
-    def ignore_interrupts(self) -> None:
-        """From here to the last report: a second Ctrl-C must not cost the result that the first one left."""
-        if self._on_interrupt is None and threading.current_thread() is threading.main_thread():
-            self._on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def _hear_interrupts(self) -> None:
-        if self._on_interrupt is not None:
-            signal.signal(signal.SIGINT, self._on_interrupt)
-            self._on_interrupt = None
-
-    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
-        self.coordinator.finish()
+    def _judge(self, *, complete: bool) -> RunResult:
+        """The run as it stands."""
+        tests, strict = self.coordinator.results, self._options.suite.evidence is Evidence.STRICT
         info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
-        self._agents.stop()
-        tests = self.coordinator.results
-        if not tests:
-            return
-        strict = self._options.suite.evidence is Evidence.STRICT
-        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        complete = ended and not session.shouldstop and not session.shouldfail
         asked = Asked(self._options.criteria, self._options.targets, self._options.demanded_targets)
         elapsed = self.coordinator.elapsed
         summary, criteria = summarise(tests, strict=strict, complete=complete, duration_s=elapsed, asked=asked)
-        self._result = RunResult(summary, info, criteria, tests)
+        return RunResult(summary, replace(info, ended_by=self._interrupts.received), criteria, tests)
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
+        self.coordinator.finish()
+        strict = self._options.suite.evidence is Evidence.STRICT
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        result = self._judge(complete=ended and not session.shouldstop and not session.shouldfail)
+        self._agents.stop()
+        if not result.tests:
+            self._recovery.close(remove=True)
+            return
+        self._result = result
         self._written = write_reports(self._result, self._directory, self._started, *self._journal.close())
+        self._recovery.close(remove=self._written.json is not None)
         self._announced = [
             line
             for announcer in self._announcers
             for line in announcer.announce(self._result, self._written, self._options.redact, goals_fail=strict)
         ]
-        for report in junit.criterion_reports(criteria, goals_fail=strict):
+        for report in junit.criterion_reports(self._result.criteria, goals_fail=strict):
             self._config.hook.pytest_runtest_logreport(report=report)
             if report.failed and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -249,20 +259,25 @@ class Run:
 
     def close(self) -> None:
         """End what is still running, whatever happened before."""
-        self._hear_interrupts()
         self._view.finish()
         self._journal.close()
+        self._recovery.close()
         self._agents.stop()
 
 
-def prepare_reports(config: pytest.Config, options: LoadConfig) -> None:
-    """Make sure, before anything runs, that results can be written.
+def prepare_reports(config: pytest.Config, options: LoadConfig) -> list[str]:
+    """Make sure, before anything runs, that results can be written, and recover those of runs that were killed.
+
+    Returns:
+        One line for each run that was recovered, or could not be.
 
     Raises:
         pytest.UsageError: they cannot; one line with what to do.
     """
+    directory = Path(config.rootpath, options.report_dir)
     try:
-        prepare_directory(Path(config.rootpath, options.report_dir))
+        prepare_directory(directory)
+        return list(recover_all(directory))
     except OSError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -58,7 +58,13 @@ def prepare_directory(path: Path) -> None:
 
 
 def write_reports(
-    run: RunResult, directory: Path, stamp: datetime, samples: Path | None = None, problems: Iterable[str] = ()
+    run: RunResult,
+    directory: Path,
+    stamp: datetime,
+    samples: Path | None = None,
+    problems: Iterable[str] = (),
+    *,
+    latest: bool = True,
 ) -> ReportFiles:
     """Write all reports of a run; never raises for a report that fails.
 
@@ -68,6 +74,7 @@ def write_reports(
         stamp: names the files, `load_test_report_<YYYYmmdd_HHMMSS>…`; a second run in that second gets `_2`.
         samples: the file of samples, complete, which is given the name it should have beside the others.
         problems: what went wrong before; one line each.
+        latest: False for a run that is not the latest: the `latest` copies stay as they are.
 
     Returns:
         The paths, and one line for each report that could not be written.
@@ -80,7 +87,7 @@ def write_reports(
             _adopt_samples(written, samples, written.stem)
         _write_all(run, written, written.stem)
         stack.enter_context(_turn(directory))
-        for suffix in (*SUFFIXES, SAMPLES_SUFFIX):
+        for suffix in (*SUFFIXES, SAMPLES_SUFFIX) if latest else ():
             _renew_latest(written, directory, suffix)
     return written
 

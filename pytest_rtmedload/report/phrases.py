@@ -38,6 +38,11 @@ _NAMED_TESTS = 3
 """Tests named in the reasons of a run; more of them are counted."""
 
 
+def partial(run: RunResult) -> str:
+    """That a run was cut short, and by what where that is known."""
+    return PARTIAL if run.run.ended_by is None else f"{PARTIAL} ({run.run.ended_by})"
+
+
 def headline(run: RunResult) -> list[str]:
     """The run in one line, as the parts between its dots: suite, tests, success, agent."""
     if not run.tests:

@@ -325,6 +325,8 @@ class RunInfo:
     machine: dict[str, str]
     command: str
     """The pytest arguments with secrets removed."""
+    ended_by: str | None = None
+    """Why the run did not come to its end, such as `SIGTERM`; None when it did, or when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -367,6 +367,7 @@ class Coordinator:
     def _conclude(self, test: Progress) -> TestResult:
         self._drop()
         result = self._verdicts.judge(test)
+        self._journal.judged(result)
         self._concluded.notify_all()
         return result
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.results.samples import SampleRows
 
 
@@ -21,6 +22,9 @@ class Journal:
 
     def discarded(self, nodeid: str) -> None:
         """A test begins anew, or is made once more: what it has shipped so far counts for nothing."""
+
+    def judged(self, result: TestResult) -> None:
+        """A test has its verdict."""
 
     def told(self, line: str) -> None:
         """An operation ended: with `--load-debug`."""

@@ -68,7 +68,7 @@ def _head(run: RunResult, say: Callable[[str], str]) -> Iterator[str]:
     yield f"## Load test: {run.summary.verdict.value}"
     yield ""
     yield " · ".join(map(say, phrases.headline(run)))
-    reasons = [*([] if run.summary.complete else [phrases.PARTIAL]), *phrases.why(run)]
+    reasons = [*([] if run.summary.complete else [phrases.partial(run)]), *phrases.why(run)]
     if reasons:
         yield ""
         yield from (f"- {say(reason)}" for reason in reasons)

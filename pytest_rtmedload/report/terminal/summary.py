@@ -89,7 +89,7 @@ def _head(run: RunResult) -> Iterator[Line]:
     yield Span("load test: "), Span(verdict.value, TONES[verdict]), Span(first[len(start) :])
     for line in rest:
         yield (Span(f"  {line}"),)
-    for reason in [*([] if run.summary.complete else [phrases.PARTIAL]), *phrases.why(run)]:
+    for reason in [*([] if run.summary.complete else [phrases.partial(run)]), *phrases.why(run)]:
         yield from wrapped(reason, "  ", hanging="    ")
 
 
