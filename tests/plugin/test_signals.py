@@ -132,7 +132,9 @@ def test_sigterm_leaves_no_process_behind(tmp_path: Path, arguments: tuple[str, 
     tests = {test["nodeid"]: test for test in document["tests"]}
     assert document["run"]["ended_by"] == "SIGTERM"
     assert tests["test_it.py::test_long"]["complete"] is False
-    assert tests["test_it.py::test_short"]["complete"] or arguments == ("--parallel",), "the other one had not yet ended"
+    assert tests["test_it.py::test_short"]["complete"] or arguments == ("--parallel",), (
+        "the other one had not yet ended"
+    )
     assert tests["test_it.py::test_long"]["iterations"] >= 20
     left = (tmp_path / "log").read_text().split()
     assert left.count("environment") == {(): 1, ("-n2",): 2, ("--parallel",): 2}[arguments]
