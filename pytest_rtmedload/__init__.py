@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.audio.clips import Clip
     from pytest_rtmedload.audio.pcm import ClipError
     from pytest_rtmedload.backends.errors import ServiceError, Throttled
+    from pytest_rtmedload.clients.cookies import Cookies
     from pytest_rtmedload.clients.errors import (
         ConnectError,
         DecodingError,
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
         RemoteProtocolError,
         RequestError,
         TimeoutException,
+        TooManyRedirects,
         TransportError,
         UnsupportedProtocol,
     )
+    from pytest_rtmedload.clients.http.auth import Auth, BasicAuth, BearerAuth, DigestAuth
     from pytest_rtmedload.clients.http.client import HttpClient
+    from pytest_rtmedload.clients.http.stream import ServerSentEvent, StreamedResponse
     from pytest_rtmedload.clients.request import Request
     from pytest_rtmedload.clients.response import Headers, HTTPStatusError, Response
     from pytest_rtmedload.clients.websocket.client import WebSocketClient
@@ -83,6 +87,9 @@ __all__ = [
     "AgentInfo",
     "AgentUnderTest",
     "Answer",
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
     "BlockingLoadRun",
     "BrowserCall",
     "BrowserWire",
@@ -101,9 +108,11 @@ __all__ = [
     "Consultation",
     "ConversationResult",
     "ConversationTurn",
+    "Cookies",
     "CriterionResult",
     "DecodingError",
     "Dialect",
+    "DigestAuth",
     "DriftResult",
     "ErrorResult",
     "Evidence",
@@ -144,12 +153,14 @@ __all__ = [
     "Said",
     "Scenario",
     "ScenarioError",
+    "ServerSentEvent",
     "ServiceError",
     "ShardResult",
     "SlowOperation",
     "Stage",
     "StageResult",
     "Standing",
+    "StreamedResponse",
     "Summary",
     "Target",
     "TargetResult",
@@ -158,6 +169,7 @@ __all__ = [
     "TimelineMetric",
     "TimelinePoint",
     "TimeoutException",
+    "TooManyRedirects",
     "TransportError",
     "Turn",
     "TurnPlan",
@@ -176,9 +188,12 @@ _MODULES: Final = {
     "backends.errors": "ServiceError Throttled",
     "clients.errors": (
         "ConnectError DecodingError HTTPError InvalidURL ReadError RemoteProtocolError RequestError "
-        "TimeoutException TransportError UnsupportedProtocol"
+        "TimeoutException TooManyRedirects TransportError UnsupportedProtocol"
     ),
+    "clients.cookies": "Cookies",
+    "clients.http.auth": "Auth BasicAuth BearerAuth DigestAuth",
     "clients.http.client": "HttpClient",
+    "clients.http.stream": "ServerSentEvent StreamedResponse",
     "clients.request": "Request",
     "clients.response": "Headers HTTPStatusError Response",
     "clients.websocket.client": "WebSocketClient",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_rtmedload.clients.cookies import Cookies
+
 
 class Connecting(NamedTuple):
     """How a user's WebSocket clients reach the agent."""
@@ -19,3 +21,5 @@ class Connecting(NamedTuple):
     """Takes secrets out of what the agent says."""
     timeout: float
     """Seconds one operation may take."""
+    cookies: Cookies | None = None
+    """What the user's HTTP requests have been given; sent with the handshake."""

@@ -36,6 +36,12 @@ class UnsupportedProtocol(RequestError):  # noqa: N818 - httpx's name
     """A URL that is neither http nor https: nothing was sent or measured."""
 
 
+class TooManyRedirects(RequestError):  # noqa: N818 - httpx's name
+    """A chain of redirects that does not end; its requests are measured."""
+
+    counted = True
+
+
 class DecodingError(RequestError):
     """The answer's body is not what its Content-Encoding says."""
 

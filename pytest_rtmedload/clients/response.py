@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
@@ -29,6 +29,7 @@ _CLASSES = {1: "Informational response", 3: "Redirect response", 4: "Client erro
 _EXAMPLE_SHOWN = 500
 _EXAMPLE_READ = 4_000  # more is redacted than shown: a secret that is cut in half is not recognised
 _CHARSET = re.compile(r";\s*charset=[\"']?([^\s;\"']+)", re.IGNORECASE)
+_LONG_INTEGER = re.compile(rb"[0-9]{19}")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -77,13 +78,16 @@ class Headers(Mapping[str, str]):
 class Response:
     """An answer with its whole body, under httpx's names."""
 
-    def __init__(self, raw: Raw, status: int, method: str, url: Url, took_ns: int, *, counted: bool) -> None:
+    def __init__(self, raw: Raw, status: int, method: str, url: Url, took_ns: int) -> None:
         self.status_code = status
         self._raw = raw
         self._method = method
         self._url = url
         self._took_ns = took_ns
-        self._counted = counted
+        self.counted = False
+        """True when the status made the operation a failed one."""
+        self.history: list[Response] = []
+        """The redirects that led here, oldest first."""
 
     @property
     def elapsed(self) -> timedelta:
@@ -128,25 +132,58 @@ class Response:
         """The body parsed as JSON.
 
         Args:
-            options: for `json.loads`; without any the faster orjson parses.
+            options: for `json.loads`; without any the faster orjson parses, with the same result.
 
         Raises:
             json.JSONDecodeError: this is not JSON.
         """
-        return stdlib_json.loads(self.content, **options) if options else orjson.loads(self.content)
+        content = self.content
+        if options or _LONG_INTEGER.search(content):  # which orjson reads as a float
+            return stdlib_json.loads(content, **options)
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:  # NaN, UTF-16 and half of a surrogate pair, which httpx reads
+            return stdlib_json.loads(content)
 
     @property
     def reason_phrase(self) -> str:
         """The standard phrase of the status, empty for unknown ones; what the server wrote is not kept."""
-        try:
-            return HTTPStatus(self.status_code).phrase
-        except ValueError:
-            return ""
+        return _phrase(self.status_code)
 
     @property
     def http_version(self) -> str:
         """Such as `HTTP/1.1`."""
         return self._raw.version
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets."""
+        pairs = (line.partition(";")[0].partition("=") for line in self.headers.get_list("set-cookie"))
+        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
+    @property
+    def is_informational(self) -> bool:
+        """Whether the status is 1xx."""
+        return 100 <= self.status_code < 200
+
+    @property
+    def is_client_error(self) -> bool:
+        """Whether the status is 4xx."""
+        return 400 <= self.status_code < 500
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the status is 5xx."""
+        return 500 <= self.status_code < 600
+
+    @property
+    def has_redirect_location(self) -> bool:
+        """Whether the answer says where to go instead."""
+        return self.status_code in (301, 302, 303, 307, 308) and "location" in self.headers
+
+    def iter_lines(self) -> Iterator[str]:
+        """The lines of the text."""
+        return iter(self.text.splitlines())
 
     @property
     def is_success(self) -> bool:
@@ -155,7 +192,7 @@ class Response:
 
     @property
     def is_redirect(self) -> bool:
-        """Whether the status is 3xx; redirects are not followed."""
+        """Whether the status is 3xx; see `follow_redirects`."""
         return 300 <= self.status_code < 400
 
     @property
@@ -172,20 +209,35 @@ class Response:
         Raises:
             HTTPStatusError: it is not.
         """
-        if self.is_success:
-            return self
-        kind = _CLASSES.get(self.status_code // 100, "Unknown status")
-        status = f"{self.status_code} {self.reason_phrase}".strip()
-        message = f"{kind} '{status}' for url '{shown(self._url)}'"
-        raise HTTPStatusError(message, request=self.request, response=self, counted=self._counted)
+        if not self.is_success:
+            raise_for(self.status_code, self._url, self.request, self, counted=self.counted)
+        return self
 
     def __repr__(self) -> str:
         return f"<Response [{self.status_code} {self.reason_phrase}]>"
 
 
-def example_of(raw: Raw, redact: Callable[[str], str]) -> str:
+def raise_for(status: int, url: Url, request: Request, response: Any, *, counted: bool) -> NoReturn:
+    """Raise for a status that is not 2xx.
+
+    Raises:
+        HTTPStatusError: always.
+    """
+    kind = _CLASSES.get(status // 100, "Unknown status")
+    message = f"{kind} '{f'{status} {_phrase(status)}'.strip()}' for url '{shown(url)}'"
+    raise HTTPStatusError(message, request=request, response=response, counted=counted)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def example_of(body: bytes, redact: Callable[[str], str]) -> str:
     """The beginning of an answer, for a report."""
-    text = body_of(raw)[:_EXAMPLE_READ].decode(errors="replace")
+    text = body[:_EXAMPLE_READ].decode(errors="replace")
     return redact(text)[:_EXAMPLE_SHOWN]
 
 
@@ -206,7 +258,7 @@ def body_of(raw: Raw) -> bytes:
 class HTTPStatusError(HTTPError):
     """Raised by `Response.raise_for_status`; `counted` when the status made the operation a failed one."""
 
-    def __init__(self, message: str, *, request: Request, response: Response, counted: bool) -> None:
+    def __init__(self, message: str, *, request: Request, response: Any, counted: bool) -> None:
         super().__init__(message, request=request)
         self.response = response
         """The answer with that status."""

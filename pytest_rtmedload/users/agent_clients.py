@@ -10,6 +10,7 @@ from pytest_rtmedload.clients.connecting import Connecting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_rtmedload.clients.cookies import Cookies
     from pytest_rtmedload.clients.http.client import HttpClient
     from pytest_rtmedload.clients.observe.observer import Observer
     from pytest_rtmedload.clients.recorder import Recorder
@@ -35,6 +36,7 @@ class AgentClients:
         self._recorder = recorder
         self._shared = shared
         self._http: HttpClient | None = None
+        self._cookies: Cookies | None = None
         self._sockets: list[WebSocketClient] = []
         self._observer: Observer | None = None
 
@@ -50,6 +52,7 @@ class AgentClients:
                 headers_for=self._headers_for,
                 timeout=self._shared.timeout,
                 redact=self._shared.settings.redact,
+                cookies=self._cookie_jar(),
             )
         return self._http
 
@@ -72,7 +75,16 @@ class AgentClients:
     @property
     def connecting(self) -> Connecting:
         """How WebSocket clients reach the agent."""
-        return Connecting(self._ws_base_url, self._headers_for, self._shared.settings.redact, self._shared.timeout)
+        shared, cookies = self._shared, self._cookie_jar()
+        return Connecting(self._ws_base_url, self._headers_for, shared.settings.redact, shared.timeout, cookies)
+
+    def _cookie_jar(self) -> Cookies:
+        """One user has one set of cookies, whichever client it uses."""
+        if self._cookies is None:
+            from pytest_rtmedload.clients.cookies import Cookies  # noqa: PLC0415 - where it is used
+
+            self._cookies = Cookies()
+        return self._cookies
 
     async def aclose(self) -> None:
         """Close all connections, and leave observed clients as they were."""

@@ -79,10 +79,12 @@ class Blocking:
 
 def lives_on_loop(value: object) -> bool:
     """Whether this is something of ours with coroutines, which a plain body must reach through `Blocking`."""
+    if inspect.isasyncgen(value):
+        return True
     module = type(value).__module__
     if not module.startswith("pytest_rtmedload.") and module != "contextlib":
         return False
-    waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose", "hang_up", "think"))
+    waits = any(hasattr(value, name) for name in ("__aenter__", "__aiter__", "aclose", "aread", "hang_up", "think"))
     return waits and not isinstance(value, SIMPLE)
 
 

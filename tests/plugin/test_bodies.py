@@ -68,6 +68,22 @@ def test_plain_bodies_have_websockets_too(load_run_of: LoadRun) -> None:
     assert metrics["ws.handshake"]["count"] == metrics["ws.message"]["count"] == 15
 
 
+def test_plain_bodies_read_streams_too(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load(iterations=2, users=2)
+        def test_plain(load):
+            with load.http.stream("GET", "/health") as response:
+                assert "".join(response.aiter_lines()).startswith("{")
+        """
+    )
+    load_run_of("-m", "load", sizes=("--load-ramp=0",)).assert_outcomes(passed=1)
+    metrics = load_run_of.result()["tests"][0]["metrics"]
+    assert metrics["GET /health ttfb"]["count"] == metrics["GET /health"]["count"] == 4
+
+
 def test_users_of_plain_bodies_work_at_the_same_time(load_run_of: LoadRun) -> None:
     load_run_of.file(
         test_it="""

@@ -2,7 +2,8 @@
 
 A sample runs from the moment a request is handed to the client until its body was read; a new connection is part of it.
 What was asked wrongly (a bad URL, a header with a line break) is not measured. Each user has a pool of its own, no
-proxies, HTTP/1.1, cookies that last as long as the user, and no redirects.
+proxies, HTTP/1.1, and cookies that last as long as the user. Redirects are followed on request; each request of a chain
+is a sample.
 
 Two habits of the HTTP library below cannot be turned off. When a kept connection turns out closed before the first byte
 of a request was written, a new one is opened inside the same sample; else a request is sent once. And a request that is
@@ -13,75 +14,55 @@ answers or the request's timeout is over.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import contextlib
+from collections.abc import Mapping
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
+from urllib.parse import parse_qsl
 
-from pyreqwest.cookie import CookieStore
 from pyreqwest.exceptions import ClientClosedError, PyreqwestError, RequestTimeoutError
 
-from pytest_rtmedload.clients.encoding import FORM, JSON, cookie_header, to_form, to_headers, to_json
-from pytest_rtmedload.clients.errors import RequestError, TimeoutException, TransportError, UnsupportedProtocol
+from pytest_rtmedload.clients.cookies import Cookies
+from pytest_rtmedload.clients.encoding import JSON, NOTHING, Body, to_body, to_headers, to_json
+from pytest_rtmedload.clients.errors import (
+    RequestError,
+    TimeoutException,
+    TransportError,
+    UnsupportedProtocol,
+)
 from pytest_rtmedload.clients.failures import explain
+from pytest_rtmedload.clients.http.auth import auth_of
+from pytest_rtmedload.clients.http.exchange import Asked, Target, exchange
 from pytest_rtmedload.clients.http.native import plain_client, prepare, secure_client
+from pytest_rtmedload.clients.http.options import DEFAULT, Default, Options, limit_of, refusal
+from pytest_rtmedload.clients.http.stream import Measures, StreamedResponse, streamed
 from pytest_rtmedload.clients.own_limits import count_own_limit
 from pytest_rtmedload.clients.request import Request
-from pytest_rtmedload.clients.response import Response, example_of
+from pytest_rtmedload.clients.response import Response, body_of, example_of
 from pytest_rtmedload.clients.urls import encode, locate, place, shown, without_credentials
 from pytest_rtmedload.results.recording import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+    from datetime import timedelta
 
     from pyreqwest.client import Client
-    from pyreqwest.http import Url
     from pyreqwest.request import ConsumedRequest, RequestBuilder
-    from pyreqwest.response import Response as Raw
 
+    from pytest_rtmedload.clients.encoding import HeaderItems
+    from pytest_rtmedload.clients.multipart import Files
     from pytest_rtmedload.clients.recorder import Recorder
     from pytest_rtmedload.clients.urls import Pairs
 
 MOST_TARGETS = 1_000
 """URLs remembered per user; ids in their paths would otherwise make them grow without end."""
 
+WITHOUT_LENGTH: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+"""Methods that say nothing of a body they do not have; all others send `Content-Length: 0` (RFC 9110, 8.6)."""
+
 _OK: Final = Outcome.OK.value
 _FAILED: Final = Outcome.FAILED.value
 _CENSORED: Final = Outcome.CENSORED.value
-
-
-class _Default:
-    """The type of `DEFAULT`: None means no limit."""
-
-    def __repr__(self) -> str:
-        return "the client's timeout"
-
-
-DEFAULT: Final = _Default()
-
-
-class Options(TypedDict, total=False):
-    """What every request takes; described at `HttpClient.request`."""
-
-    params: Pairs | None
-    headers: Mapping[str, str] | None
-    cookies: Mapping[str, str] | None
-    json: Any
-    content: bytes | str | None
-    data: Pairs | None
-    timeout: float | _Default | None
-    expect: int | Collection[int] | None
-    name: str | None
-
-
-class Target(NamedTuple):
-    """Where a method and a URL lead, and what the sample is called."""
-
-    method: str
-    metric: str
-    url: Url
-    client: Client
-    headers: Mapping[str, str]
-    """What this origin alone is sent."""
 
 
 class HttpClient:
@@ -97,6 +78,7 @@ class HttpClient:
         timeout: seconds from handing over a request to the end of its body; None for no limit.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of the answers that are kept as examples of errors.
+        cookies: the user's cookies, which its WebSockets share; a jar of its own unless given.
     """
 
     def __init__(
@@ -109,102 +91,185 @@ class HttpClient:
         timeout: float | None = 30.0,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
+        cookies: Cookies | None = None,
     ) -> None:
         self._recorder = recorder
+        self.headers: dict[str, str] = {}
+        """Headers of every further request, beside those the client was made with."""
+        self.cookies = Cookies() if cookies is None else cookies
+        """What servers have set, and what the test sets."""
         self._add = recorder.add
         self._error = recorder.error
         self._base_url = base_url
         self._headers = dict(headers or {})
         self._headers_for = headers_for
-        self._limit = _seconds(timeout)
+        self._limit = limit_of(timeout)
         self._verify = verify
         self._redact = redact
         self._targets: dict[tuple[str, str], Target] = {}
-        self._cookies: CookieStore | None = None
         self._plain: Client | None = None
         self._secure: asyncio.Task[Client] | None = None
         self._closed = False
 
-    def get(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def get(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with GET."""
         return self.request("GET", url, **options)
 
-    def post(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def post(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with POST."""
         return self.request("POST", url, **options)
 
-    def put(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def put(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with PUT."""
         return self.request("PUT", url, **options)
 
-    def patch(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def patch(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with PATCH."""
         return self.request("PATCH", url, **options)
 
-    def delete(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def delete(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with DELETE."""
         return self.request("DELETE", url, **options)
 
-    def head(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def head(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with HEAD."""
         return self.request("HEAD", url, **options)
 
-    def options(self, url: str, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
+    def options(self, url: object, **options: Unpack[Options]) -> Coroutine[Any, Any, Response]:
         """`request` with OPTIONS."""
         return self.request("OPTIONS", url, **options)
 
     async def request(  # noqa: PLR0913 - httpx's surface
         self,
         method: str,
-        url: str,
+        url: object,
         *,
-        params: Pairs | None = None,
-        headers: Mapping[str, str] | None = None,
+        params: Pairs | str | None = None,
+        headers: HeaderItems | None = None,
         cookies: Mapping[str, str] | None = None,
         json: Any = None,
-        content: bytes | str | None = None,
-        data: Pairs | None = None,
-        timeout: float | _Default | None = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
+        content: Any = None,
+        data: Any = None,
+        files: Files | None = None,
+        auth: object = None,
+        follow_redirects: bool = False,
+        timeout: float | Default | None = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
         expect: int | Collection[int] | None = None,
         name: str | None = None,
+        **unknown: object,
     ) -> Response:
         """Send a request and measure it.
 
         Args:
             method: such as `GET`.
-            url: absolute, or relative to the base URL.
-            params: replaces the URL's query.
-            headers: added to the client's; the same name replaces one.
+            url: absolute, or relative to the base URL; a string, or an object whose `str` is the URL.
+            params: replaces the URL's query; a mapping, pairs, or the query as it is sent.
+            headers: added to the client's, a mapping or pairs; the same name replaces one.
             cookies: sent once, beside those that earlier answers set.
             json: sent as a JSON body.
-            content: sent as it is.
-            data: sent as a form.
+            content: sent as it is: bytes, text, or an iterator of bytes, plain or asynchronous, which is read first.
+            data: a form, or bytes and text as `content`.
+            files: sent as `multipart/form-data`, with the fields of `data`.
+            auth: `(name, password)`, `BearerAuth`, `DigestAuth`, or a function of method and target that gives headers.
+            follow_redirects: whether a redirect is followed; each request of the chain is a sample of its own.
             timeout: seconds; None for no limit.
             expect: the only statuses that are no failure; without it all below 400.
             name: the metric, instead of `METHOD /path`.
+            **unknown: what httpx knows and this does not, refused in one line.
 
         Raises:
             TimeoutException: no whole answer within the limit; a censored sample.
             TransportError: the connection failed or broke; a failed sample.
             DecodingError: the body is not compressed as its header says; a failed sample.
+            TooManyRedirects: more than 20 redirects were followed.
             InvalidURL, UnsupportedProtocol: nothing was sent or measured.
+            TypeError: an argument that does not exist, or of another kind.
         """
+        if unknown:
+            raise TypeError(refusal(method, unknown))
+        target = await self._aimed(method, url, params)
+        body = NOTHING if json is content is data is files is None else await self._body(json, content, data, files)
+        limit = self._limit if timeout is DEFAULT else limit_of(timeout)
+        if auth is None and not follow_redirects:
+            draft = self._draft(target, body, headers, cookies, limit)
+            return await self._send(draft.build(), target, name or target.metric, limit, expect)
+        asked = Asked(target, body, dict(headers or {}), cookies, limit, name, None if auth is None else auth_of(auth))
+        return await exchange(self._send_asked, self._target, asked, expect, follow=follow_redirects)
+
+    @contextlib.asynccontextmanager
+    async def stream(  # noqa: PLR0913 - as above
+        self,
+        method: str,
+        url: object,
+        *,
+        params: Pairs | str | None = None,
+        headers: HeaderItems | None = None,
+        cookies: Mapping[str, str] | None = None,
+        json: Any = None,
+        content: Any = None,
+        data: Any = None,
+        timeout: float | Default | None = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
+        expect: int | Collection[int] | None = None,
+        name: str | None = None,
+        **unknown: object,
+    ) -> AsyncIterator[StreamedResponse]:
+        """Send a request and read its body as it comes: `async with load.http.stream("GET", "/events") as response:`.
+
+        Two metrics: `METHOD /path ttfb` until the first byte of the body, and `METHOD /path` until the body was read or
+        the block was left. Arguments and exceptions are those of `request`.
+        """
+        if unknown:
+            raise TypeError(refusal("stream", unknown))
+        target = await self._aimed(method, url, params)
+        body = NOTHING if json is content is data is None else await self._body(json, content, data, None)
+        limit = self._limit if timeout is DEFAULT else limit_of(timeout)
+        draft = self._draft(target, body, headers, cookies, limit)
+        measures = Measures(self._add, self._report, self._lost)
+        request = draft.streamed_read_buffer_limit(0).build_streamed()  # else the first bytes wait for more
+        async with streamed(request, target, name or target.metric, limit, expect, measures) as response:
+            yield response
+
+    async def _aimed(self, method: str, url: object, params: Pairs | str | None) -> Target:
+        if not isinstance(url, str):
+            url = str(url)
         target = self._targets.get((method, url)) or await self._find(method, url)
-        if params is not None:
-            target = target._replace(url=target.url.with_query_string(encode(params) or None))
+        if params is None:
+            return target
+        query = encode(parse_qsl(params, keep_blank_values=True) if isinstance(params, str) else params)
+        return target._replace(url=target.url.with_query_string(query or None))
+
+    @staticmethod
+    async def _body(json: Any, content: Any, data: Any, files: Files | None) -> Body:
+        return Body(to_json(json), JSON) if json is not None else await to_body(content, data, files)
+
+    def _draft(
+        self,
+        target: Target,
+        body: Body,
+        headers: HeaderItems | None,
+        cookies: Mapping[str, str] | None,
+        limit: timedelta | None,
+    ) -> RequestBuilder:
         draft = target.client.request(target.method, target.url)
-        if json is not None:
-            draft = draft.header("content-type", JSON).body_bytes(to_json(json))
-        elif content is not None:
-            draft = draft.body_bytes(content) if isinstance(content, bytes) else draft.body_text(content)
-        elif data is not None:
-            draft = draft.header("content-type", FORM).body_bytes(to_form(data))
-        if headers or cookies or target.headers:
+        if body.kind is not None:
+            draft = draft.header("content-type", body.kind)
+        if body.content:
+            draft = draft.body_bytes(body.content)
+        elif target.method not in WITHOUT_LENGTH:
+            draft = draft.header("content-length", "0")
+        if headers or cookies or target.headers or self.headers or self.cookies.everywhere:
             draft = self._dress(draft, target, headers or {}, cookies or {})
-        limit = self._limit if timeout is DEFAULT else _seconds(timeout)
-        if limit is not None:
-            draft = draft.timeout(limit)
-        return await self._send(draft.build(), target, name or target.metric, limit, expect)
+        return draft if limit is None else draft.timeout(limit)
+
+    async def _send_asked(
+        self, asked: Asked, expect: int | Collection[int] | None, excuse: Callable[[Response], bool] | None
+    ) -> Response:
+        draft = self._draft(asked.target, asked.body, asked.headers, asked.cookies, asked.limit)
+        metric = asked.name or asked.target.metric
+        return await self._send(draft.build(), asked.target, metric, asked.limit, expect, excuse)
+
+    async def _target(self, method: str, url: str) -> Target:
+        return self._targets.get((method, url)) or await self._find(method, url)
 
     async def aclose(self) -> None:
         """Close the connections; what is still under way becomes a censored sample. Can be called again."""
@@ -224,6 +289,7 @@ class HttpClient:
         metric: str,
         limit: timedelta | None,
         expect: int | Collection[int] | None,
+        excuse: Callable[[Response], bool] | None = None,
     ) -> Response:
         task = asyncio.current_task()
         cancels = task.cancelling() if task else 0
@@ -237,23 +303,26 @@ class HttpClient:
             raise self._lost(error, target, metric, start, limit) from None  # its text holds the whole URL
         end = perf_counter_ns()
         status = raw.status
-        if status < 400 if expect is None else status == expect or (not isinstance(expect, int) and status in expect):
-            failed = False
+        response = Response(raw, status, target.method, target.url, end - start)
+        fine = (
+            status < 400 if expect is None else status == expect or (not isinstance(expect, int) and status in expect)
+        )
+        if fine or (excuse is not None and excuse(response)):
             self._add(metric, start, end, _OK)
         else:
-            failed = True
+            response.counted = True
             self._add(metric, start, end, _FAILED)
-            self._report(metric, status, expect, raw)
+            self._report(metric, status, expect, body_of(raw))
         if task and task.cancelling() > cancels:  # pyreqwest prefers an answer that is just there to the cancellation
             raise asyncio.CancelledError
-        return Response(raw, status, target.method, target.url, end - start, counted=failed)
+        return response
 
-    def _report(self, metric: str, status: int, expect: int | Collection[int] | None, raw: Raw) -> None:
+    def _report(self, metric: str, status: int, expect: int | Collection[int] | None, body: bytes) -> None:
         wanted = ""
         if expect is not None:
             statuses = (expect,) if isinstance(expect, int) else sorted(expect)
             wanted = f", expected {' or '.join(map(str, statuses))}"
-        self._error(f"{metric}: HTTP {status}{wanted}", example=example_of(raw, self._redact))
+        self._error(f"{metric}: HTTP {status}{wanted}", example=example_of(body, self._redact))
 
     def _lost(
         self, error: PyreqwestError, target: Target, metric: str, start: int, limit: timedelta | None
@@ -305,32 +374,25 @@ class HttpClient:
     def _plain_client(self) -> Client:
         if self._plain is None:
             prepare()
-            self._plain = plain_client(self._headers, self._cookie_store())
+            self._plain = plain_client(self._headers, self.cookies.store)
         return self._plain
 
     async def _secure_client(self) -> Client:
         if self._secure is None:
             prepare()
-            make = asyncio.to_thread(secure_client, self._headers, self._cookie_store(), self._verify)
+            make = asyncio.to_thread(secure_client, self._headers, self.cookies.store, self._verify)
             self._secure = asyncio.create_task(make)
         return await asyncio.shield(self._secure)  # others of this user may wait for it too
 
-    def _cookie_store(self) -> CookieStore:
-        if self._cookies is None:
-            self._cookies = CookieStore()
-        return self._cookies
-
     def _dress(
-        self, draft: RequestBuilder, target: Target, headers: Mapping[str, str], cookies: Mapping[str, str]
+        self, draft: RequestBuilder, target: Target, headers: HeaderItems, cookies: Mapping[str, str]
     ) -> RequestBuilder:
-        named = {name.lower() for name in headers}
-        headers = {name: value for name, value in target.headers.items() if name.lower() not in named} | dict(headers)
-        if headers:
-            draft = draft.headers(to_headers(headers))
-        if cookies:
-            draft = draft.header("cookie", cookie_header(self._cookie_store().matches(target.url), cookies))
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        for weaker in (self.headers, target.headers):
+            named = {name.lower() for name, _ in pairs}
+            pairs = [(name, value) for name, value in weaker.items() if name.lower() not in named] + pairs
+        if pairs:
+            draft = draft.headers(to_headers(pairs))
+        if cookies or self.cookies.everywhere:
+            draft = draft.header("cookie", self.cookies.header(target.url, cookies))
         return draft
-
-
-def _seconds(limit: float | _Default | None) -> timedelta | None:
-    return timedelta(seconds=limit) if isinstance(limit, int | float) else None

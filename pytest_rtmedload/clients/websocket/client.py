@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pytest_rtmedload.clients.cookies import Cookies
     from pytest_rtmedload.clients.recorder import Recorder
     from pytest_rtmedload.clients.websocket.connection import Connection
     from pytest_rtmedload.clients.websocket.inbox import Match, Message
@@ -56,6 +57,7 @@ class WebSocketClient:
         name: the metric of messages, instead of `ws.message`; stands for the path in messages about errors.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of what the agent says before it is kept.
+        cookies: sent with the handshake, as with an HTTP request; what its answer sets is kept there.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place
@@ -71,10 +73,13 @@ class WebSocketClient:
         name: str | None = None,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
+        cookies: Cookies | None = None,
     ) -> None:
         target = find(url, base_url)
         own = headers_for(target.url.origin_ascii) if headers_for is not None else {}
         self._headers = dressed(target, own, headers or {}, subprotocols)
+        self._cookies = cookies
+        self._http_url = target.url
         self._verify = verify
         self._limit = timeout
         self._metric = name or MESSAGE
@@ -87,7 +92,13 @@ class WebSocketClient:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
-        await self._session.open(self._headers, self._verify)
+        headers = self._headers
+        if self._cookies is not None and not any(name.lower() == "cookie" for name in headers):
+            sent = self._cookies.header(self._http_url, {})
+            headers = headers | {"Cookie": sent} if sent else headers
+        await self._session.open(headers, self._verify)
+        if self._cookies is not None:
+            self._cookies.keep(self._http_url, self._session.reading().cookies_set)
         return self
 
     async def __aexit__(

@@ -114,6 +114,11 @@ class Connection(WSListener):
     # --- what is done with it
 
     @property
+    def cookies_set(self) -> list[str]:
+        """Values of `Set-Cookie` in the answer to the handshake."""
+        return list(self._transport.response.headers.getall("Set-Cookie", []))
+
+    @property
     def subprotocol(self) -> str | None:
         """What the peer chose."""
         return self._transport.response.headers.get("Sec-WebSocket-Protocol")

@@ -1,0 +1,61 @@
+"""What every request of `load.http` takes, and what is said of what it does not take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pytest_rtmedload.clients.encoding import HeaderItems
+    from pytest_rtmedload.clients.multipart import Files
+    from pytest_rtmedload.clients.urls import Pairs
+
+
+class Default:
+    """The type of `DEFAULT`: None means no limit."""
+
+    def __repr__(self) -> str:
+        return "the client's timeout"
+
+
+DEFAULT: Final = Default()
+
+
+class Options(TypedDict, total=False):
+    """What every request takes; described at `HttpClient.request`."""
+
+    params: Pairs | str | None
+    headers: HeaderItems | None
+    cookies: Mapping[str, str] | None
+    json: Any
+    content: Any
+    data: Any
+    files: Files | None
+    auth: object
+    follow_redirects: bool
+    timeout: float | Default | None
+    expect: int | Collection[int] | None
+    name: str | None
+
+
+def is_expected(status: int, expect: int | Collection[int]) -> bool:
+    """True when the test expects this status."""
+    return status == expect if isinstance(expect, int) else status in expect
+
+
+def refusal(method: str, unknown: Mapping[str, object]) -> str:
+    """What is said of arguments that do not exist."""
+    names = ", ".join(f"{name}=" for name in unknown)
+    known = ", ".join((*Options.__annotations__,))
+    return (
+        f"load.http.{method.lower()}() has no argument {names} (it has {known}); "
+        "a client of your own knows more: load.observe(httpx.AsyncClient(…)) measures it"
+    )
+
+
+def limit_of(limit: float | Default | None) -> timedelta | None:
+    """A time-out in seconds as pyreqwest takes it."""
+    """A time-out in seconds as pyreqwest takes it."""
+    return timedelta(seconds=limit) if isinstance(limit, int | float) else None
