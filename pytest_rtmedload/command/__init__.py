@@ -1,1 +1,1 @@
-"""The command `pytest-rtmedload`: what is about results and machines, not about tests."""
+"""The command `pytest-rtmedload`: projects, results and machines; pytest itself runs the load tests."""

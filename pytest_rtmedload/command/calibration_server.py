@@ -1,7 +1,7 @@
-"""What the doctor measures against: a server far lighter than any client, in a process of its own.
+"""The server for the doctor's measurement: far less expensive than any client, in a separate process.
 
-It answers every request with the same bytes, and every message of a call with 20 ms of speech. Prints the ports of its
-HTTP and its phone socket, then serves until its standard input closes.
+It answers every request with the same bytes, and every message of a call with 20 ms of speech. It prints the ports of
+its HTTP and its phone socket, then serves until its standard input is closed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Web(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer all whole requests."""
+        """Answer all complete requests."""
         *heads, self._unread = (self._unread + data).split(_END_OF_HEAD)
         if heads and self._transport is not None:
             self._transport.write(_ANSWER * len(heads))
@@ -59,7 +59,7 @@ class Phone(WSListener):
         self._speech = speech
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Answer a message, or a goodbye."""
+        """Answer a message or a close frame."""
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code())
             transport.disconnect()
@@ -78,7 +78,7 @@ def speech() -> list[bytes]:
 
 async def serve() -> None:
     """Serve until standard input closes."""
-    logging.disable()  # callers leave without a goodbye
+    logging.disable()  # callers disconnect without a close frame
     loop, spoken = asyncio.get_running_loop(), speech()
     web = await loop.create_server(Web, "127.0.0.1", 0)
     phone = await ws_create_server(lambda _: Phone(cycle(spoken)), "127.0.0.1", 0)

@@ -1,7 +1,7 @@
-"""`pytest-rtmedload doctor`: whether a load test could run here, one line for each thing that matters.
+"""`pytest-rtmedload doctor`: checks whether load tests can run here, one line for each check.
 
-The rule: it looks and asks, and changes nothing. Its status is 0 when a quick run could start here; what limits a run
-without preventing it is told, and leaves the status alone.
+The rule: it changes nothing. The status is 0 when a quick run could start here; what limits a run without preventing it
+is reported and does not change the status.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def examine(arguments: Sequence[str] = (), *, measure: bool = True) -> int:
-    """Look at everything and say what was found; returns the exit status.
+    """Run all checks and print the findings; returns the exit status.
 
     Args:
-        arguments: what pytest would be given.
-        measure: whether to find out what a core can do, which takes some seconds.
+        arguments: for pytest.
+        measure: whether to measure what a core can generate, which takes some seconds.
     """
     prevents = 0
     for finding in _findings(arguments, measure=measure):
@@ -40,15 +40,15 @@ def examine(arguments: Sequence[str] = (), *, measure: bool = True) -> int:
 
 def _findings(arguments: Sequence[str], *, measure: bool) -> Iterator[Finding]:
     yield from look_at_packages()
-    told = ask_pytest(arguments)
-    yield from look_at_project(told)
-    embedded = told.get("host") is None
-    if "suite" in told:
-        yield look_at_agent(told)
+    project = ask_pytest(arguments)
+    yield from look_at_project(project)
+    embedded = project.get("host") is None
+    if "suite" in project:
+        yield look_at_agent(project)
         yield from look_at_services(embedded=embedded)
-    users = told.get("users", max(SUITES[DEFAULT_SUITE].users.values()))
-    yield from look_at_machine(users, embedded=embedded, uvloop=told.get("uvloop", False))
+    users = project.get("users", max(SUITES[DEFAULT_SUITE].users.values()))
+    yield from look_at_machine(users, embedded=embedded, uvloop=project.get("uvloop", False))
     if measure:
         from pytest_rtmedload.command.generator import look_at_generator  # noqa: PLC0415 - imports all clients
 
-        yield from look_at_generator(uvloop=told.get("uvloop", False))
+        yield from look_at_generator(uvloop=project.get("uvloop", False))

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 WRONG: Final = 2
-"""What was asked was wrong: one line on standard error says what to do."""
+"""Wrong use: one line on standard error says what to do."""

@@ -1,4 +1,4 @@
-"""What the doctor finds, one line each: what is well, what limits a run, and what prevents one, with what to do."""
+"""Findings of the doctor, one line each: what works, what limits a run, and what prevents one, with what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pytest_rtmedload.text import formats
 
 
 class Mark(StrEnum):
-    """How bad it is."""
+    """The severity."""
 
     WELL = "ok"
     LIMIT = "note"
@@ -26,21 +26,21 @@ class Finding(NamedTuple):
     """A word or two."""
     found: str
     do: str = ""
-    """What to do about it; empty where nothing need be done."""
+    """What to do about it; empty if nothing."""
 
     def line(self) -> str:
         """The finding as it is printed."""
-        told = f"{self.found}; {self.do}" if self.do else self.found
-        return f"{self.mark.value:5} {self.what:12} {formats.one_line(told)}"
+        text = f"{self.found}; {self.do}" if self.do else self.found
+        return f"{self.mark.value:5} {self.what:12} {formats.one_line(text)}"
 
 
 def well(what: str, found: str) -> Finding:
-    """Something is as it should be."""
+    """Something works."""
     return Finding(Mark.WELL, what, found)
 
 
 def limit(what: str, found: str, do: str = "") -> Finding:
-    """Something is missing that a quick run can do without."""
+    """Something is missing that a quick run does not need."""
     return Finding(Mark.LIMIT, what, found, do)
 
 

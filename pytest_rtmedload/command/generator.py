@@ -1,8 +1,8 @@
-"""What one core of this machine can do as a load generator: requests of `load.http`, and frames of calls.
+"""The load that one core of this machine can generate: requests of `load.http`, and frames of calls.
 
-The rule: what is measured is the processor time of this process for each operation, against a server in another one,
-so that neither the server nor a busy machine is in the number; what a core could do follows from that by division, and
-is called an estimate. Nothing of it is a promise: a test body costs, too.
+The rule: the processor time of this process per operation is measured against a server in another process, so that
+neither the server nor a busy machine affects the result. The rate per core is calculated from it and called an
+estimate, because the test body also needs processor time.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ MEASURED_S: Final = 1.5
 SETTLING_S: Final = 0.3
 USERS, CALLS = 10, 20
 LONGEST_S: Final = 20.0
-"""For everything, connecting included; what takes longer is not measured."""
+"""For all of it, including connecting; a longer measurement is abandoned."""
 
 
 class Cost(NamedTuple):
-    """What operations took of the processor."""
+    """Processor time of operations."""
 
     operations: int
     each_us: float
 
     @property
     def per_second(self) -> float:
-        """What a core that does nothing else could do."""
+        """Operations per second of one core that does nothing else."""
         return 1e6 / self.each_us
 
 
 class Measured:
-    """A virtual user who keeps nothing: it counts, and remembers that something went wrong.
+    """A virtual user that only counts operations and keeps the first error.
 
     Args:
         url: of the server.
-        samples: whether samples count, else frames of calls do.
+        samples: count samples; otherwise count frames of calls.
     """
 
     number = "+15550100000"
@@ -68,32 +68,32 @@ class Measured:
         self.operations += self._samples
 
     def value(self, name: str, amount: float, unit: str = "", *, at_ns: int | None = None) -> None:
-        """A quantity is known."""
+        """Ignored."""
 
     def error(self, message: str, example: str = "") -> None:  # noqa: ARG002 - as above
-        """Something went wrong."""
+        """Keep the first error."""
         self.wrong = self.wrong or message
 
     def check(self, name: str, condition: object) -> bool:  # noqa: ARG002 - as above
-        """Something should hold."""
+        """The condition itself."""
         return bool(condition)
 
-    def _sent(self, due_ns: int, sent_ns: int, count: int) -> None:  # noqa: ARG002 - the pacer's words
+    def _sent(self, due_ns: int, sent_ns: int, count: int) -> None:  # noqa: ARG002 - what a pacer calls
         self.operations += 0 if self._samples else count
 
 
 def look_at_generator(*, uvloop: bool) -> list[Finding]:
-    """The findings; a few seconds.
+    """The findings; takes a few seconds.
 
     Args:
-        uvloop: whether the options ask for it.
+        uvloop: whether the options select it.
     """
     try:
         with asyncio.Runner(loop_factory=_loop_factory(uvloop=uvloop)) as runner:
             requests, frames = runner.run(measure())
     except (OSError, RuntimeError, TimeoutError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return [limit("generator", f"could not be measured: {reason}", "leave it out with --no-measure")]
+        return [limit("generator", f"could not be measured: {reason}", "skip it with --no-measure")]
     calls = frames.per_second * FRAME_NS / 1e9
     return [
         well("HTTP", f"about {requests.per_second:,.0f} requests/s on one core, {_basis(requests, 'request')}"),
@@ -111,7 +111,7 @@ def _basis(cost: Cost, what: str) -> str:
 
 def _loop_factory(*, uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
     if uvloop:
-        with contextlib.suppress(ImportError):  # told elsewhere
+        with contextlib.suppress(ImportError):  # reported elsewhere
             from uvloop import new_event_loop  # noqa: PLC0415 - optional
 
             return new_event_loop
@@ -119,10 +119,10 @@ def _loop_factory(*, uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop] | 
 
 
 async def measure() -> tuple[Cost, Cost]:
-    """What a request and a frame cost.
+    """Processor time of a request and of a frame.
 
     Raises:
-        OSError, RuntimeError, TimeoutError, ValueError: it could not be found out.
+        OSError, RuntimeError, TimeoutError, ValueError: it could not be measured.
     """
     async with asyncio.timeout(LONGEST_S), _partner() as (web, phone):
         requests = await _cost_of(_requests, Measured(web, samples=True))
@@ -131,7 +131,7 @@ async def measure() -> tuple[Cost, Cost]:
 
 @contextlib.asynccontextmanager
 async def _partner() -> AsyncIterator[tuple[str, str]]:
-    """The server's two addresses; it ends when its standard input does, whatever happens to us."""
+    """The server's two addresses; it ends when its standard input is closed, whatever happens to this process."""
     pipe = subprocess.PIPE
     command = (sys.executable, "-m", "pytest_rtmedload.command.calibration_server")
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
@@ -147,7 +147,7 @@ async def _partner() -> AsyncIterator[tuple[str, str]]:
 
 
 async def _cost_of(work: Callable[[Measured], Coroutine[None, None, None]], user: Measured) -> Cost:
-    """Processor time of all threads of this process for each operation."""
+    """Processor time of all threads of this process per operation."""
     working = asyncio.create_task(work(user))
     await asyncio.wait([working], timeout=SETTLING_S)
     operations, worked = user.operations, time.process_time_ns()
@@ -156,12 +156,12 @@ async def _cost_of(work: Callable[[Measured], Coroutine[None, None, None]], user
     working.cancel()
     (ended,) = await asyncio.gather(working, return_exceptions=True)
     if user.wrong or isinstance(ended, Exception) or not operations:
-        raise RuntimeError(user.wrong or str(ended) or "nothing was done")
+        raise RuntimeError(user.wrong or str(ended) or "no operation succeeded")
     return Cost(operations, worked / operations / 1e3)
 
 
 async def _requests(user: Measured) -> None:
-    """Users who ask without a pause, until cancelled."""
+    """Users that send requests without a pause, until cancelled."""
     prepare()
     clients = [HttpClient(user, base_url=user.connecting.base_url()) for _ in range(USERS)]
 
@@ -177,7 +177,7 @@ async def _requests(user: Measured) -> None:
 
 
 async def _frames(user: Measured) -> None:
-    """Calls that are sent and heard in real time, until cancelled."""
+    """Calls that send and receive in real time, until cancelled."""
     calls = [PhoneCall(user, call_id=f"doctor-{index}") for index in range(CALLS)]
     try:
         await asyncio.gather(*(call.connect() for call in calls))

@@ -1,7 +1,7 @@
-"""`pytest-rtmedload init`: the standard suite in a project of one's own, to run and to change.
+"""`pytest-rtmedload init`: writes the standard suite into a project.
 
-The rule: a file that exists with another content is overwritten with --force only; without it nothing is written at
-all. Settings of pytest are never changed: a section is added where there is none, else it is printed.
+The rule: an existing file with different content is overwritten only with --force; without it nothing is written at
+all. Existing pytest settings are never changed: a section is added where there are none, otherwise it is printed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pytest_rtmedload.report.files import replace_file
 from pytest_rtmedload.text.formats import count
 
 SUITE: Final = Path("tests", "load")
-"""Where the suite belongs in a project: its folders are the groups of the load tests."""
+"""The suite's place in a project; its folders are the groups of the load tests."""
 
 
 def write_suite(directory: str, *, force: bool = False) -> int:
     """Write the suite and the section of settings; returns the exit status.
 
     Args:
-        directory: the project; made when it does not exist.
+        directory: the project; created if it does not exist.
         force: overwrite files of the suite that were changed.
     """
     project = Path(directory)
@@ -58,7 +58,7 @@ def _write_files(project: Path, files: dict[Path, bytes], changed: list[Path]) -
 
 
 def _write_settings(project: Path) -> None:
-    """Add the section where pytest finds no settings, else print it."""
+    """Add the section if pytest finds no settings, otherwise print it."""
     found = settings_file(project.resolve())
     file = found or new_file(project)
     before = file.read_bytes() if file.is_file() else b""

@@ -1,4 +1,4 @@
-"""What is installed: the plugin, what it stands on, and what each extra that is missing would enable."""
+"""What is installed: the plugin, its dependencies, and what each missing extra would enable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def look_at_packages() -> Iterator[Finding]:
 def _extra(extra: str, enables: str) -> Finding:
     needed = packages_of(extra)
     if not needed:
-        return limit(f"[{extra}]", "not named by what is installed", f"install again: pip install '{US}[{extra}]'")
+        return limit(
+            f"[{extra}]", "not defined by the installed package", f"install again: pip install '{US}[{extra}]'"
+        )
     missing = [name for name in needed if version(name) is None]
     if missing:
         return limit(f"[{extra}]", f"without {', '.join(missing)}: no {enables}", f"pip install '{US}[{extra}]'")
@@ -40,7 +42,7 @@ def _extra(extra: str, enables: str) -> Finding:
 
 
 def packages_of(extra: str) -> list[str]:
-    """The packages that an extra names for this platform, as the installed metadata has it."""
+    """The packages of an extra on this platform, according to the installed metadata."""
     from packaging.requirements import Requirement  # noqa: PLC0415 - 20 ms; comes with pytest
 
     try:
@@ -56,7 +58,7 @@ def packages_of(extra: str) -> list[str]:
 
 
 def version(package: str) -> str | None:
-    """The installed version; None when it is not there."""
+    """The installed version; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

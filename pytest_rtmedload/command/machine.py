@@ -1,6 +1,6 @@
 """The machine: cores, memory, open files, ports, the session store's program, the event loop, the clock.
 
-The rule: what a container may use counts, not what the machine has; whatever the platform does not tell is not told.
+The rule: the limits of a container count, not those of the machine; what the platform does not report is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CGROUP: Final = Path("/sys/fs/cgroup")
 PORTS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 COARSE_NS: Final = 100_000
-"""A clock that moves in steps longer than this cannot tell a tenth of a millisecond."""
+"""A clock with longer steps than this cannot measure a tenth of a millisecond."""
 _READINGS: Final = 1_000
 
 
@@ -30,9 +30,9 @@ def look_at_machine(users: int, *, embedded: bool, uvloop: bool) -> Iterator[Fin
     """The findings.
 
     Args:
-        users: most users of a test.
+        users: largest number of users of a test.
         embedded: whether the embedded agent would be used.
-        uvloop: whether the options ask for it.
+        uvloop: whether the options select it.
     """
     yield _cores(embedded=embedded)
     yield from _memory()
@@ -45,10 +45,10 @@ def look_at_machine(users: int, *, embedded: bool, uvloop: bool) -> Iterator[Fin
 
 def _cores(*, embedded: bool) -> Finding:
     ours, all_of_them, quota = usable_cores(), os.cpu_count() or 1, cpu_quota()
-    told = f"{ours} of {all_of_them} for this process" + (f", limited to {quota:g} by its cgroup" if quota else "")
+    found = f"{ours} of {all_of_them} for this process" + (f", limited to {quota:g} by its cgroup" if quota else "")
     if min(ours, quota or ours) < (2 if embedded else 1):
-        return limit("cores", told, "load generator and embedded agent want one each: results may be INVALID")
-    return well("cores", told)
+        return limit("cores", found, "load generator and embedded agent need one each: results may be INVALID")
+    return well("cores", found)
 
 
 def usable_cores() -> int:
@@ -57,7 +57,7 @@ def usable_cores() -> int:
 
 
 def cpu_quota(cgroup: Path = CGROUP) -> float | None:
-    """Cores that the cgroup allows for; None where it does not limit them or there is none."""
+    """Cores that the cgroup allows; None without a limit or without a cgroup."""
     for quota, period, *_ in ([*_words(cgroup / "cpu.max"), "", ""], _version_1(cgroup)):
         if quota.isdecimal() and period.isdecimal() and int(period):
             return int(quota) / int(period)
@@ -89,12 +89,12 @@ def _files(users: int) -> Iterator[Finding]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = FILES_AT_REST + FILES_PER_USER * users
-    told = f"{_limit_of(soft)} (ulimit -n), {users:,} users may need {needed:,}"
+    found = f"{_limit_of(soft)} (ulimit -n), {users:,} users may need {needed:,}"
     if soft != resource.RLIM_INFINITY and soft < needed:
         most = _limit_of(hard)
-        yield stop("open files", told, f"ulimit -n {max(needed, 4096)} (allowed: {most}), or fewer users")
+        yield stop("open files", found, f"ulimit -n {max(needed, 4096)} (allowed: {most}), or fewer users")
     else:
-        yield well("open files", told)
+        yield well("open files", found)
 
 
 def _limit_of(value: int) -> str:
@@ -111,31 +111,35 @@ def _ports(users: int) -> Finding:
     first, last, *_ = [int(word) for word in _words(PORTS) if word.isdecimal()] + [0, 0]
     if not last:
         return well("ports", "can be opened on 127.0.0.1")
-    told = f"{last - first + 1:,} for connections to one address"
+    found = f"{last - first + 1:,} for connections to one address"
     if last - first < FILES_PER_USER * users:
-        return limit("ports", told, "widen net.ipv4.ip_local_port_range, or fewer users")
-    return well("ports", told)
+        return limit("ports", found, "widen net.ipv4.ip_local_port_range, or fewer users")
+    return well("ports", found)
 
 
 def _session_store(*, embedded: bool) -> Finding:
     try:
-        program, whence = find_server()
+        program, origin = find_server()
     except ServerMissingError as error:
         return stop("Valkey", str(error), "or name an agent with --host") if embedded else limit("Valkey", str(error))
-    return well("Valkey", f"{program} ({whence})")
+    return well("Valkey", f"{program} ({origin})")
 
 
 def _event_loop(*, asked_for: bool) -> Finding:
     there = importlib.util.find_spec("uvloop") is not None
     if asked_for:
         return well("event loop", "uvloop") if there else stop("event loop", "uvloop is missing", "pip install uvloop")
-    return well("event loop", "asyncio's own; load_uvloop = true would use uvloop, which does more per core")
+    return well("event loop", "asyncio's own; load_uvloop = true would use uvloop, which needs less processor time")
 
 
 def _clock() -> Finding:
     step = clock_step_ns()
-    told = f"moves in steps of {step:,} ns"
-    return well("clock", told) if step <= COARSE_NS else limit("clock", told, "short latencies are known to that only")
+    found = f"moves in steps of {step:,} ns"
+    return (
+        well("clock", found)
+        if step <= COARSE_NS
+        else limit("clock", found, "short latencies are no more precise than that")
+    )
 
 
 def clock_step_ns() -> int:

@@ -1,7 +1,7 @@
 """The command line: one module for each command, imported when it is asked for.
 
-The rule: 0 when all is well, 1 when `doctor` found what prevents a run, 2 for what was asked wrongly; an error is one
-line on standard error that says what to do. `--help` imports nothing of the tool.
+Exit status: 0 for success, 1 when `doctor` found a problem that prevents a run, 2 for wrong use; an error is one line
+on standard error that says what to do. `--help` imports no other module of the package.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DESCRIPTION: Final = """\
-Writes the standard suite into a project, draws results again, and examines the machine that runs load tests.
+Writes the standard suite into a project, renders results, and checks the machine that runs load tests.
 The load tests themselves are run by pytest: pytest -m load --suite quick
 """
 _INIT: Final = """\
-Writes the standard suite of load tests into DIR/tests/load and a section of settings, commented out, into the
-pyproject.toml. A project that has settings of pytest keeps them as they are; the section is printed then.
+Writes the standard suite of load tests into DIR/tests/load and a section of settings, commented out, into
+pyproject.toml. Existing pytest settings are not changed; the section is then printed.
 
-A file of the suite that you have changed is overwritten with --force only.
+A changed file of the suite is overwritten only with --force.
 """
 _REPORT: Final = """\
-Draws the HTML page anew from a JSON result, by this version: for a page that was lost, or an older one.
-OUT is replaced only when the page is complete. Calls that were recorded can be heard when OUT stands beside FILE.
-A FILE that ends in .partial.jsonl is what a run that was killed has left: all its reports are written, marked PARTIAL.
+Creates the HTML page from a JSON result, with the layout of this version.
+OUT is replaced only when the page is complete. Recorded calls can be played when OUT is in the folder of FILE.
+If FILE ends in .partial.jsonl, which a killed run leaves, all its reports are written and marked PARTIAL.
 """
 _DOCTOR: Final = """\
-Says what is installed, what of it pytest loads, which agent and services are named and whether they answer, and what
-this machine can hold. It starts no load test, places no call, and shows no secret.
+Reports what is installed, what pytest loads, which agent and services are configured and whether they respond, and how
+much load this machine can generate. It starts no load test, places no call, and shows no secrets.
 
-Ends with 0 when a quick run could start here, else with 1.
+Exit status: 0 when a quick run could start here, otherwise 1.
 """
 
 
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may not know µ
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not support µ
     options = _parser().parse_args(arguments)
     try:
         status = _run(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # as in `schema | head`; nothing more can be said, not even at exit
+    except BrokenPipeError:  # as in `schema | head`; nothing more can be written, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -82,20 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.add_argument("directory", metavar="DIR", nargs="?", default=".", help="the project (default: this folder)")
     init.add_argument("--force", action="store_true", help="overwrite files of the suite that were changed")
-    report = commands.add_parser("report", help="draw the HTML page from a JSON result", description=_REPORT)
+    report = commands.add_parser("report", help="create the HTML page from a JSON result", description=_REPORT)
     report.add_argument("file", metavar="FILE", help="a JSON result, such as results/load_test_report_latest.json")
-    report.add_argument("-o", dest="out", metavar="OUT.html", help="where to (default: FILE with .html)")
+    report.add_argument("-o", dest="out", metavar="OUT.html", help="the page to write (default: FILE with .html)")
     commands.add_parser("schema", help="print the JSON Schema of results", description="Prints the JSON Schema.")
     doctor = commands.add_parser(
-        "doctor", help="say whether a load test could run here", description=_DOCTOR, formatter_class=kind
+        "doctor", help="check whether load tests can run here", description=_DOCTOR, formatter_class=kind
     )
     doctor.add_argument(
-        "--no-measure", dest="measure", action="store_false", help="leave out what takes seconds: what a core can do"
+        "--no-measure",
+        dest="measure",
+        action="store_false",
+        help="skip the measurement of what a core can generate (seconds)",
     )
     doctor.add_argument(
         "pytest_arguments",
         nargs="*",
         metavar="PYTEST",
-        help="arguments pytest would be given, behind --, as in: doctor -- --host https://agent.example",
+        help="arguments for pytest, after --, as in: doctor -- --host https://agent.example",
     )
     return parser

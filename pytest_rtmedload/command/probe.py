@@ -1,7 +1,7 @@
-"""A plugin of pytest that reads what a run here would be given, and ends before anything is collected.
+"""A pytest plugin that reports the settings of a run here, and ends before anything is collected.
 
-The rule: options are read by the plugin's own reader from pytest's own configuration, so that ini files, `addopts`,
-the environment and conftests count as they do in a run. Values that may be secret are not told.
+The rule: options are read by the plugin's own code from pytest's own configuration, so that ini files, `addopts`, the
+environment and conftests count as in a run. Values that may be secret are not reported.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 ANSWER: Final = "PYTEST_RTMEDLOAD_PROBE"
-"""The variable that names the file for the answer."""
+"""The variable with the name of the file for the answer."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int:
-    """Answer, and leave it at that."""
-    Path(os.environ[ANSWER]).write_text(json.dumps(_told(config)), "utf-8")
+    """Write the answer and end."""
+    Path(os.environ[ANSWER]).write_text(json.dumps(_answer(config)), "utf-8")
     return 0
 
 
-def _told(config: pytest.Config) -> dict[str, Any]:
+def _answer(config: pytest.Config) -> dict[str, Any]:
     plugin = sys.modules.get("pytest_rtmedload.plugin")
     loaded = plugin is not None and config.pluginmanager.is_registered(plugin)
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "pytest": pytest.__version__,
         "root": str(config.rootpath),
         "loaded": loaded,
         "workers": config.pluginmanager.has_plugin("xdist"),
     }
-    return told | (_options(config) if loaded else {})
+    return answer | (_options(config) if loaded else {})
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _options(config: pytest.Config) -> dict[str, Any]:
 
 
 def most_users(options: LoadConfig) -> int:
-    """The most virtual users of a test, as far as options and suite say."""
+    """The largest number of virtual users of a test, according to options and suite."""
     sources = (options.command_line, options.ini, options.environment)
     users = []
     for group, of_suite in options.suite.users.items():

@@ -1,4 +1,4 @@
-"""What pytest would be given here: asked of pytest itself, in a process of its own that collects nothing."""
+"""The settings of a pytest run here: read by pytest itself, in a separate process that collects nothing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LONGEST_S: Final = 60.0
-"""pytest may load many plugins and conftests; what takes longer hangs."""
+"""pytest may load many plugins and conftests; a longer start is considered hung."""
 
 
 def ask_pytest(arguments: Sequence[str]) -> dict[str, Any]:
-    """What `probe` tells; `error` instead, in one line, when pytest does not come that far."""
+    """The answer of `probe`; an `error` in one line if pytest does not get that far."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         command = [sys.executable, "-m", "pytest", "-p", "pytest_rtmedload.command.probe", *arguments]
@@ -35,39 +35,41 @@ def ask_pytest(arguments: Sequence[str]) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             return {"error": f"pytest did not start within {LONGEST_S:g} s"}
         try:
-            told: dict[str, Any] = json.loads(answer.read_text("utf-8"))
+            answered: dict[str, Any] = json.loads(answer.read_text("utf-8"))
         except (OSError, ValueError):
             return {"error": _last_words(ended)}
-    return told
+    return answered
 
 
 def _last_words(ended: subprocess.CompletedProcess[bytes]) -> str:
-    """Why pytest did not start: what it calls an error, else the last it said."""
+    """Why pytest did not start: its error lines, otherwise its last line."""
     lines = [line.strip() for line in (ended.stdout + ended.stderr).decode("utf-8", "replace").splitlines()]
     said = [line for line in lines if line]
     errors = [line for line in said if line.startswith("ERROR:")]
     return redact((errors or said or [f"it ended with status {ended.returncode}"])[-1])
 
 
-def look_at_project(told: dict[str, Any]) -> Iterator[Finding]:
-    """The findings about what pytest said."""
-    if "error" in told:
-        yield stop("pytest", f"does not start here: {told['error']}", "run pytest --version and repair what it says")
+def look_at_project(project: dict[str, Any]) -> Iterator[Finding]:
+    """The findings about pytest's answer."""
+    if "error" in project:
+        yield stop("pytest", f"does not start here: {project['error']}", "run pytest --version and fix what it reports")
         return
-    if not told["loaded"]:
+    if not project["loaded"]:
         yield stop(
             "plugin",
             "pytest does not load pytest-rtmedload",
-            "take away -p no:rtmedload and PYTEST_DISABLE_PLUGIN_AUTOLOAD, or add -p rtmedload",
+            "remove -p no:rtmedload and PYTEST_DISABLE_PLUGIN_AUTOLOAD, or add -p rtmedload",
         )
         return
-    yield well("plugin", f"pytest {told['pytest']} loads it; root {told['root']}")
-    if "wrong" in told:
-        yield stop("options", redact(told["wrong"]), "correct it")
+    yield well("plugin", f"pytest {project['pytest']} loads it; root {project['root']}")
+    if "wrong" in project:
+        yield stop("options", redact(project["wrong"]), "correct it")
         return
-    agent = "the embedded agent" if told["host"] is None else without_secrets(told["host"])
-    yield well("options", f"suite {told['suite']}, up to {told['users']:,} users, {agent}, dialect {told['dialect']}")
-    yield _results(Path(told["directory"]))
+    agent = "the embedded agent" if project["host"] is None else without_secrets(project["host"])
+    yield well(
+        "options", f"suite {project['suite']}, up to {project['users']:,} users, {agent}, dialect {project['dialect']}"
+    )
+    yield _results(Path(project["directory"]))
 
 
 def _results(directory: Path) -> Finding:

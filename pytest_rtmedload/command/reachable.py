@@ -1,7 +1,7 @@
-"""Whether the agent and the services that were named answer.
+"""Checks that the configured agent and services respond.
 
-The rule: nothing is asked that leaves a trace or costs money: a named agent is asked for its health, Redis for a PING,
-other services for any HTTP answer at all, so that a wrong key is not found out here. Every question has a short limit.
+The rule: no request leaves a trace or costs money: an agent gets a health check, Redis a PING, and other services any
+HTTP request, so a wrong key is not noticed here. Every request has a short time limit.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 3.0
 _REGION: Final = "https://{}.api.cognitive.microsoft.com"
-"""Where a region's Speech service hands out tokens."""
+"""Where the Speech service of a region issues tokens."""
 
 
-def look_at_agent(told: Mapping[str, Any]) -> Finding:
+def look_at_agent(project: Mapping[str, Any]) -> Finding:
     """The agent that a run would test."""
-    host = told["host"]
+    host = project["host"]
     if host is None:
-        return _embedded(told["embedded"])
+        return _embedded(project["embedded"])
     try:
-        ask(host, dialect_named(told["dialect"]).paths.health, ANSWER_S)
+        ask(host, dialect_named(project["dialect"]).paths.health, ANSWER_S)
     except AgentUnavailable as error:
         return stop("agent", str(error), "")
     return well("agent", f"{without_secrets(host)} answers")
@@ -53,7 +53,7 @@ def look_at_services(*, embedded: bool, environment: Mapping[str, str] = os.envi
 
     Args:
         embedded: whether the embedded agent, which has services of its own, would be used.
-        environment: names services.
+        environment: configures services.
     """
     named = NamedServices.from_environment(environment)
     for service in SERVICES:
@@ -75,7 +75,7 @@ def _service(endpoint: Endpoint) -> Finding:
     try:
         if name == REDIS:
             _ping(endpoint)
-            return well(name, f"{place} answers and lets us in")
+            return well(name, f"{place} answers and accepts the credentials")
         ask(_url(endpoint), "/", ANSWER_S)
     except (AgentUnavailable, NotReady) as error:
         reason = str(error).partition(": ")[2] or str(error)
@@ -90,7 +90,7 @@ def _ping(endpoint: Endpoint) -> None:
 
 
 def _url(endpoint: Endpoint) -> str:
-    """Where an HTTP service answers; a speech service's socket is at the same place."""
+    """The HTTP URL of a service; the socket of a speech service has the same host."""
     parts = urlsplit(endpoint.url)
     if endpoint.service == SPEECH and not parts.scheme:
         return _REGION.format(endpoint.url)

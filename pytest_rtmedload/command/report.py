@@ -1,7 +1,7 @@
-"""`pytest-rtmedload report`: the page of a result that is there as JSON, or all reports of a run that was killed.
+"""`pytest-rtmedload report`: creates the page of a JSON result, or all reports of a run that was killed.
 
-The rule: what cannot be read is one line, and nothing is overwritten; a page that was there is replaced by a complete
-one or not at all.
+The rule: if the file cannot be read, one line says so and nothing is overwritten; an existing page is replaced by a
+complete one or not at all.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pytest_rtmedload.report.recovery import SUFFIX, RunUnderWay, recover
 
 
 def draw(file: str, out: str | None) -> int:
-    """Draw the page.
+    """Write the page.
 
     Args:
-        file: the JSON result, or what a run that was killed has left (`….partial.jsonl`).
-        out: the page; beside the result when not given.
+        file: the JSON result, or what a killed run has left (`….partial.jsonl`).
+        out: the page; in the folder of the result if not given.
     """
     source = _path(file)
     if source.name.endswith(SUFFIX):
@@ -32,7 +32,7 @@ def draw(file: str, out: str | None) -> int:
     except (OSError, NotAResult) as error:
         return _wrong(source, error)
     if target.exists() and target.samefile(source):
-        return _wrong(source, "would be overwritten by its own page: name another one with -o")
+        return _wrong(source, "would be overwritten by its own page: choose another file with -o")
     try:
         replace_file(target, content)
     except OSError as error:
@@ -67,6 +67,6 @@ def _page(source: Path) -> bytes:
 
 
 def _wrong(path: Path, reason: Exception | str) -> int:
-    told = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
-    sys.stderr.write(f"pytest-rtmedload report: {path}: {told}\n")
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
+    sys.stderr.write(f"pytest-rtmedload report: {path}: {text}\n")
     return WRONG

@@ -1,4 +1,4 @@
-"""`pytest-rtmedload schema`: the JSON Schema of a result, as it is shipped."""
+"""`pytest-rtmedload schema`: prints the JSON Schema of a result."""
 
 from __future__ import annotations
 

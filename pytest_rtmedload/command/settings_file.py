@@ -1,8 +1,7 @@
-"""The settings of pytest in a project: which file holds them, and a section of ours in the syntax of that file.
+"""The pytest settings of a project: the file with them, and a section for load tests in the syntax of that file.
 
-The rule: a file that exists is only added to, at its end, and only where the result says the same as before apart from
-the new section. Settings that pytest already finds for the project stay the only ones, since a second file would
-replace them.
+The rule: to an existing file a section is only appended, and only if the rest of its content remains the same. If
+pytest already finds settings for the project, no file is written, because pytest would use the new one instead.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SECTIONS: Final = {
 }
 """Files in which pytest looks for its settings, in its order → the section it reads."""
 ALWAYS_READ: Final = 4
-"""The first of them count even when the section is missing."""
+"""The first ones are used even without the section."""
 HEADING: Final = "# Load tests (pytest-rtmedload). An option on the command line counts before its setting here."
 
 
@@ -53,7 +52,7 @@ SETTINGS: Final = (
 
 
 def settings_file(project: Path) -> Path | None:
-    """The file in which pytest finds the settings of a project, in its folder or in one above; None without one."""
+    """The file with the pytest settings of a project, in its folder or a parent folder; None if there is none."""
     for folder in (project, *project.parents):
         for number, name in enumerate(SECTIONS):
             file = folder / name
@@ -63,17 +62,17 @@ def settings_file(project: Path) -> Path | None:
 
 
 def new_file(project: Path) -> Path:
-    """The file to write where there is none: `pyproject.toml`, which would change how pip builds a `setup.py`."""
+    """The file to write if there is none: `pyproject.toml`, unless that would change how pip builds a `setup.py`."""
     legacy = (project / "setup.py").exists() or (project / "setup.cfg").exists()
     return project / ("pytest.ini" if legacy else "pyproject.toml")
 
 
 def section(file: Path, *, commented: bool) -> str:
-    """The section of ours as a file of this name has it.
+    """The section in the syntax of a file.
 
     Args:
         file: only its name counts.
-        commented: whether every setting is commented out, so that no test runs in another way than before.
+        commented: comment out every setting, so that existing tests run as before.
     """
     assign = _toml if file.suffix == ".toml" else _ini
     lines = [f"[{SECTIONS[file.name]}]", HEADING]
@@ -84,7 +83,7 @@ def section(file: Path, *, commented: bool) -> str:
 
 
 def addition_to(before: bytes, addition: str) -> bytes | None:
-    """What to append to a TOML file, so that it has the section; None where that would change or break the rest."""
+    """What to append to a TOML file to add the section; None if that would change or break the rest."""
     newline = b"\r\n" if b"\r\n" in before else b"\n"
     gap = newline * (0 if not before else 1 if before.endswith(b"\n") else 2)
     end = gap + addition.encode().replace(b"\n", newline)
@@ -98,7 +97,7 @@ def addition_to(before: bytes, addition: str) -> bytes | None:
 
 
 def _has_section(file: Path) -> bool:
-    """Whether a file that is about other tools too has settings of pytest; yes for one that cannot be read."""
+    """Whether a file that is shared with other tools has pytest settings; True for one that cannot be read."""
     try:
         text = file.read_bytes().decode()
         if file.suffix == ".toml":

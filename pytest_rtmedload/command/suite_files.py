@@ -1,6 +1,6 @@
 """Where the standard suite is: `suite/` in an installed package, `tests/load` in a checkout.
 
-Building the wheel copies the one into the other, so they cannot differ.
+The build of the wheel copies one to the other, so they cannot differ.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_a_named_agent_that_does_not_answer_prevents_a_run(diagnosis: Diagnosis,
 @pytest.mark.parametrize(
     ("arguments", "what", "said"),
     [
-        (["-p", "no:rtmedload"], "plugin", "STOP pytest does not load pytest-rtmedload; take away -p no:rtmedload"),
+        (["-p", "no:rtmedload"], "plugin", "STOP pytest does not load pytest-rtmedload; remove -p no:rtmedload"),
         (["--load-users=many"], "options", "STOP --load-users: 'many' is not a whole number of at least 1; correct it"),
         (["--no-such-option"], "pytest", "STOP does not start here: ERROR: "),
     ],
@@ -215,7 +215,7 @@ def test_what_cannot_be_measured_is_one_note(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "executable", "/bin/false")
     (finding,) = generator.look_at_generator(uvloop=False)
     assert finding.mark is Mark.LIMIT
-    assert finding.line().endswith("leave it out with --no-measure")
+    assert finding.line().endswith("skip it with --no-measure")
 
 
 def test_a_finding_is_one_line() -> None:

@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read_or_written(result: Path, tmp_path: Path, caps
         "Is a directory",
         "No such file or directory",
         "Is a directory",
-        "name another one with -o",
+        "choose another file with -o",
     ]
     assert json.loads(result.read_bytes())["schema"] == 1
     assert not list(tmp_path.glob(".*"))
