@@ -40,6 +40,7 @@ def truth(endpoint: Endpoint) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.timing
 def test_every_fault_of_the_language_model_is_told_as_what_it_is(embedded: Start) -> None:
     load = Notebook(timeout=4)
     at_a_time = asyncio.Semaphore(20)  # the client needs most of a core for more

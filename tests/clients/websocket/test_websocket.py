@@ -141,6 +141,7 @@ async def test_several_readers_get_messages_in_turn(connect: Connect) -> None:
         assert await asyncio.gather(*readers) == ["1", "2"]
 
 
+@pytest.mark.timing
 async def test_no_message_in_time_is_censored(connect: Connect, rows: CountingRows) -> None:
     async with serving(Peer.until_left) as agent, connect(agent.url, timeout=SOON) as ws:
         with pytest.raises(TimeoutException, match=r"^ws.message /ws/relay: no message within 0.05 s$") as raised:
@@ -354,6 +355,7 @@ async def test_a_pong_answers_earlier_pings_too(connect: Connect, rows: Counting
     assert rows.outcomes == [OPENED, *[("ws.ping", "ok")] * 3]
 
 
+@pytest.mark.timing
 async def test_no_pong_in_time_is_censored(connect: Connect, rows: CountingRows) -> None:
     async with serving(Peer.until_left) as agent, connect(agent.url, timeout=SOON) as ws:
         with pytest.raises(TimeoutException, match=r"^ws.ping /ws/relay: no pong within 0.05 s$"):

@@ -36,6 +36,7 @@ async def seen_of(answer: Callable[[], Awaitable[str]]) -> str:
         return "malformed"
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 async def test_in_a_stream(start_llm: Callable[..., Llm]) -> None:
     llm = start_llm(*(f"llm.{fault}_rate=0.15" for fault in FAULTS))
