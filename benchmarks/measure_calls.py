@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_rtmedload.dialects import Dialect
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
 
 FRAME_S = 0.02
 FRAME_SAMPLES = 320
@@ -89,7 +89,7 @@ async def drive(url: str, calls: int) -> list[list[int]]:
     return [caller.ends for caller in callers]
 
 
-def late_ms(turns: Sequence[Turn], ends: list[list[int]], endpointing_ns: int) -> list[float]:
+def late_ms(turns: Sequence[TurnTruth], ends: list[list[int]], endpointing_ns: int) -> list[float]:
     """The lateness of every answer, in order of size."""
     late = []
     for index, sent in enumerate(ends):

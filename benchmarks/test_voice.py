@@ -31,7 +31,7 @@ from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
 
 SERVERS = Path(__file__).parent / "servers"
 TALKS, GREETS = "/talks", "/greets"
@@ -224,7 +224,7 @@ def test_conversations_with_the_embedded_agent() -> None:
     assert grown < GROWTH_MB
 
 
-def added_ms(turn: Turn) -> float:
+def added_ms(turn: TurnTruth) -> float:
     """How much later an answer began than the model of the agent says."""
     late = (turn.first_audio_ns or 0) - (turn.speech_end_ns or 0) - DEFAULT_ENDPOINTING_NS - sum(turn.drawn_ns.values())
     return late / 1e6

@@ -11,7 +11,7 @@ from pytest_rtmedload.embedded.app import AgentApp, Routes
 from pytest_rtmedload.embedded.calls.connection import OPTIONS, CallProtocol
 from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 from pytest_rtmedload.embedded.calls.sockets import Sockets
-from pytest_rtmedload.embedded.deadlines import Deadlines
+from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 from pytest_rtmedload.embedded.latency import LatencyModel
 from pytest_rtmedload.embedded.rest import RestApi
 from pytest_rtmedload.embedded.serving import CannotServe, Order, run, serve_http
@@ -34,7 +34,7 @@ async def serve(order: Order) -> None:
         raise CannotServe(str(error)) from None
     sessions = SessionStore(connection)
     api = RestApi(settings.dialect, sessions)
-    deadlines = Deadlines()
+    deadlines = ServiceDeadlines()
     sockets = Sockets(settings, sessions, deadlines)
     app = AgentApp(Routes(settings.dialect), api, LatencyModel(settings), deadlines, sockets)
     details = {

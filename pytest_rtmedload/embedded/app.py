@@ -20,19 +20,19 @@ from pytest_rtmedload.embedded import ground_truth as truth_module
 from pytest_rtmedload.embedded.asgi import read_body, received_ns, reset_connection
 from pytest_rtmedload.embedded.calls import ground_truth as calls_truth_module
 from pytest_rtmedload.embedded.ground_truth import Truth
-from pytest_rtmedload.embedded.latency import Fault, LatencyModel, Plan
-from pytest_rtmedload.embedded.rest import Answer, RestApi
+from pytest_rtmedload.embedded.latency import LatencyModel, Plan, RequestFault
+from pytest_rtmedload.embedded.rest import RestApi, RestReply
 from pytest_rtmedload.embedded.valkey import ValkeyError
 
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
     from pytest_rtmedload.embedded.calls.sockets import Sockets
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 
-_INJECTED_ERROR: Final = Answer(503, {"detail": "Service Unavailable (injected by http.error_rate)"})
-_NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
-_WRONG_METHOD: Final = Answer(405, {"detail": "Method Not Allowed"})
+_INJECTED_ERROR: Final = RestReply(503, {"detail": "Service Unavailable (injected by http.error_rate)"})
+_NOT_FOUND: Final = RestReply(404, {"detail": "Not Found"})
+_WRONG_METHOD: Final = RestReply(405, {"detail": "Method Not Allowed"})
 
 
 class Routes:
@@ -56,7 +56,7 @@ class AgentApp:
     """The ASGI callable."""
 
     def __init__(
-        self, routes: Routes, api: RestApi, model: LatencyModel, deadlines: Deadlines, sockets: Sockets
+        self, routes: Routes, api: RestApi, model: LatencyModel, deadlines: ServiceDeadlines, sockets: Sockets
     ) -> None:
         self._routes = routes
         self._handlers = api.handlers
@@ -85,40 +85,40 @@ class AgentApp:
         self, operation: Operation, body: bytes, name: str, scope: Scope, receive: Receive, send: Send, received: int
     ) -> None:
         plan = self._model.plan(operation, received)
-        if plan.fault is Fault.DEATH:
+        if plan.fault is RequestFault.DEATH:
             os.kill(os.getpid(), signal.SIGKILL)
         answer = await self._answer(plan, operation, body, name)
         await self._deadlines.until(plan.due)
         record = self._truth.operations[operation]
-        if plan.fault is Fault.CUT:
+        if plan.fault is RequestFault.CUT:
             record.cut += 1
             await reset_connection(scope, receive)
             return
         total = await _respond(send, answer, plan.drawn, received)
         record.add(plan.drawn, total, answer.status)
 
-    async def _answer(self, plan: Plan, operation: Operation, body: bytes, name: str) -> Answer:
+    async def _answer(self, plan: Plan, operation: Operation, body: bytes, name: str) -> RestReply:
         if plan.fault is not None:
             return _INJECTED_ERROR
         try:
             return await self._handlers[operation](body, name)
         except ValkeyError as error:
-            return Answer(503, {"detail": str(error)})
+            return RestReply(503, {"detail": str(error)})
 
-    def _unrouted(self, method: str, path: str) -> Answer:
+    def _unrouted(self, method: str, path: str) -> RestReply:
         if (method, path) == ("GET", truth_module.PATH):
-            return Answer(200, self._truth.to_json())
+            return RestReply(200, self._truth.to_json())
         if (method, path) == ("GET", calls_truth_module.PATH):
-            return Answer(200, self._sockets.truth.to_json())
+            return RestReply(200, self._sockets.truth.to_json())
         if (method, path) == ("POST", truth_module.RESET_PATH):
             self._truth.reset()
             self._sockets.truth.reset()
             self._model.restart_clock()
-            return Answer(200, {"reset": True})
+            return RestReply(200, {"reset": True})
         return _NOT_FOUND
 
 
-async def _respond(send: Send, answer: Answer, drawn: int, received: int, *headers: tuple[bytes, bytes]) -> int:
+async def _respond(send: Send, answer: RestReply, drawn: int, received: int, *headers: tuple[bytes, bytes]) -> int:
     """Send an answer; returns the nanoseconds from `received` until it was handed over."""
     content = orjson.dumps(answer.body)
     total = time.perf_counter_ns() - received

@@ -21,7 +21,7 @@ GRACE_S = 2.0
 """How long a child may take to end when asked, before it is killed; more than the guard gives its server."""
 
 
-class End(NamedTuple):
+class EndOfService(NamedTuple):
     """Time to end, because the starter said so or is gone."""
 
 
@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
     """On the loopback address; 0 for a free one."""
 
 
-class Said(NamedTuple):
+class ServiceMessage(NamedTuple):
     """A service told whether it is ready: a JSON object."""
 
     service: str
@@ -49,7 +49,7 @@ class Died(NamedTuple):
     """Its last line on standard error; of a server that is not ours, else the last on standard output."""
 
 
-Events = queue.SimpleQueue[End | Wanted | Said | Died]
+Events = queue.SimpleQueue[EndOfService | Wanted | ServiceMessage | Died]
 
 
 class Child:
@@ -86,7 +86,7 @@ class Child:
 
     def _hear(self, line: str) -> None:
         with contextlib.suppress(ValueError):  # whatever else a library prints
-            self._events.put(Said(self.service, json.loads(line)))
+            self._events.put(ServiceMessage(self.service, json.loads(line)))
 
     def _report(self) -> None:
         status = self.process.wait()

@@ -23,7 +23,7 @@ _ABSOLUTE: Final = 1  # TFD_TIMER_ABSTIME
 _SECOND: Final = 1_000_000_000
 
 
-class Deadlines:
+class ServiceDeadlines:
     """A queue of waiters, ordered by the time they wait for (`time.perf_counter_ns`). Needs a running loop."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ def format_duration(ns: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class DelayModel:
     """A distribution of delays; `first` and `second` are nanoseconds but for the sigma of `lognormal`."""
 
     kind: str
@@ -50,7 +50,7 @@ class Distribution:
     """The sigma of `lognormal` (of the logarithm), the upper end of `uniform`."""
 
     @classmethod
-    def parse(cls, text: str) -> Distribution:
+    def parse(cls, text: str) -> DelayModel:
         """Read one of the written forms.
 
         Raises:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SECOND_NS = 1_000_000_000
 
 
-class Fault(Enum):
+class RequestFault(Enum):
     """What is done to a request instead of answering it."""
 
     ERROR = "error"
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     """The delay in nanoseconds, with what the agent has become slower by."""
     due: int
     """When the answer leaves, on `time.perf_counter_ns`; later than received + drawn when it pauses or is busy."""
-    fault: Fault | None
+    fault: RequestFault | None
 
 
 class LatencyModel:
@@ -70,14 +70,14 @@ class LatencyModel:
         due = self._first + finish(begin - self._first, drawn, self._settings.pauses)
         return Plan(drawn, due, self._fault(operation))
 
-    def _fault(self, operation: Operation) -> Fault | None:
+    def _fault(self, operation: Operation) -> RequestFault | None:
         self._requests += 1
         if self._settings.die_after is not None and self._requests > self._settings.die_after:
-            return Fault.DEATH
+            return RequestFault.DEATH
         # Both are drawn for every request, so that raising one rate does not change which requests the other hits.
         cut = self._streams["cut", operation].random() < self._settings.cut_rates[operation]
         error = self._streams["error", operation].random() < self._settings.error_rates[operation]
-        return Fault.CUT if cut else Fault.ERROR if error else None
+        return RequestFault.CUT if cut else RequestFault.ERROR if error else None
 
 
 def finish(begin: int, work: int, pauses: Sequence[Pause]) -> int:

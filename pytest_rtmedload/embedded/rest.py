@@ -1,6 +1,6 @@
 """The five REST operations: what a request does to the sessions, and what is answered.
 
-The rule: a handler turns a body, and the id in the path where there is one, into an `Answer`. It knows the dialect and
+The rule: a handler turns a body, and the id in the path where there is one, into a `RestReply`. It knows the dialect and
 the session store, and nothing about connections or time: latency and faults are added around it.
 """
 
@@ -34,10 +34,10 @@ from pytest_rtmedload.embedded.validation import FIELD, RequestInvalid, start_ca
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pytest_rtmedload.embedded.sessions import Session, SessionStore
+    from pytest_rtmedload.embedded.sessions import SessionStore, StoredCall
 
 
-class Answer(NamedTuple):
+class RestReply(NamedTuple):
     """A status and a JSON body."""
 
     status: int
@@ -51,7 +51,7 @@ class RestApi:
         self._dialect = dialect
         self._sessions = sessions
         self._started = 0
-        self.handlers: dict[Operation, Callable[[bytes, str], Awaitable[Answer]]] = {
+        self.handlers: dict[Operation, Callable[[bytes, str], Awaitable[RestReply]]] = {
             Operation.HEALTH: self.health,
             Operation.START_CALL: self.start_call,
             Operation.INBOUND: self.inbound,
@@ -59,7 +59,7 @@ class RestApi:
             Operation.CALL_METRICS: self.call_metrics,
         }
 
-    async def health(self, _body: bytes, _name: str) -> Answer:
+    async def health(self, _body: bytes, _name: str) -> RestReply:
         """Alive; touches no dependency, as in every version."""
         reply: Json = {"status": "healthy", "message": "Server is running!"}
         if self._dialect.replies is Replies.V1:
@@ -70,21 +70,23 @@ class RestApi:
                 "active_sessions": 0,
                 "session_metrics": {"connected": 0, "disconnected": 0, "active": 0, "total_connected": self._started},
             }
-        return Answer(200, reply)
+        return RestReply(200, reply)
 
-    async def start_call(self, body: bytes, _name: str) -> Answer:
+    async def start_call(self, body: bytes, _name: str) -> RestReply:
         """Start an outbound call: a new session."""
         try:
             request = start_call_request(body, self._dialect.number_pattern)
         except RequestInvalid as invalid:
-            return Answer(422, {"detail": invalid.errors})
+            return RestReply(422, {"detail": invalid.errors})
         call_id, session_id, now = await self._new_call("outbound", request)
         reply: Json = {"message": "Call initiated", "status": "initiating", FIELD: request[FIELD], "initiated_at": now}
         if self._dialect.replies is Replies.V1:
-            return Answer(200, {"call_id": call_id, **reply, "streaming_mode": "media", "details": {}})
-        return Answer(200, {**dict.fromkeys(self._dialect.call_id_fields, call_id), "session_id": session_id, **reply})
+            return RestReply(200, {"call_id": call_id, **reply, "streaming_mode": "media", "details": {}})
+        return RestReply(
+            200, {**dict.fromkeys(self._dialect.call_id_fields, call_id), "session_id": session_id, **reply}
+        )
 
-    async def inbound(self, body: bytes, _name: str) -> Answer:
+    async def inbound(self, body: bytes, _name: str) -> RestReply:
         """Event Grid: prove the endpoint, or answer an incoming call. The first such event decides."""
         events = _parse(body)
         if events is _NOT_JSON:
@@ -95,12 +97,14 @@ class RestApi:
             kind, data = _kind_and_data(event)
             if kind == VALIDATION_EVENT:
                 code = data.get("validationCode")
-                return Answer(200, {"validationResponse": code}) if code else _fixed(self._dialect.inbound_without_code)
+                return (
+                    RestReply(200, {"validationResponse": code}) if code else _fixed(self._dialect.inbound_without_code)
+                )
             if kind == INCOMING_CALL:
                 return await self._answer_call(data)
         return _fixed(self._dialect.inbound_other)
 
-    async def callbacks(self, body: bytes, _name: str) -> Answer:
+    async def callbacks(self, body: bytes, _name: str) -> RestReply:
         """CloudEvents about calls: look each call up and write what happened."""
         events = _parse(body)
         if events is _NOT_JSON:
@@ -117,19 +121,19 @@ class RestApi:
         for call_id in named:
             await self._record(call_id, by_call[call_id])
         if self._dialect.replies is Replies.BRIEF:
-            return Answer(200, {"status": "callback received"})
+            return RestReply(200, {"status": "callback received"})
         counts = {"status": "success", "processed_events": len(items), "failed_events": 0}
-        return Answer(
+        return RestReply(
             200, {**counts, "call_connection_id": named[-1] if named else None, "processing_system": "events_v1"}
         )
 
-    async def call_metrics(self, _body: bytes, name: str) -> Answer:
+    async def call_metrics(self, _body: bytes, name: str) -> RestReply:
         """What is known about a call."""
         session = await self._sessions.load(name)
         if session is None:
             unknown = self._dialect.metrics_unknown_call
-            return Answer(unknown.status, {unknown.field: unknown.text.replace("{id}", name)})
-        return Answer(200, _metrics(session))
+            return RestReply(unknown.status, {unknown.field: unknown.text.replace("{id}", name)})
+        return RestReply(200, _metrics(session))
 
     async def _new_call(self, direction: str, memory: Json) -> tuple[str, str, str]:
         call_id, session_id, now = str(uuid.uuid4()), str(uuid.uuid4()), _now()
@@ -138,7 +142,7 @@ class RestApi:
         self._started += 1
         return call_id, session_id, now
 
-    async def _answer_call(self, data: Json) -> Answer:
+    async def _answer_call(self, data: Json) -> RestReply:
         if not data.get("incomingCallContext"):
             return _fixed(self._dialect.inbound_without_context)
         caller = data.get("from")
@@ -146,8 +150,8 @@ class RestApi:
         call_id, session_id, now = await self._new_call("inbound", {"caller_id": number})
         reply: Json = {"status": "call answered", **dict.fromkeys(self._dialect.inbound_call_id_fields, call_id)}
         if self._dialect.replies is Replies.V1:
-            return Answer(200, {**reply, "caller_id": number, "answered_at": now, "recording_enabled": False})
-        return Answer(200, {**reply, "session_id": session_id})
+            return RestReply(200, {**reply, "caller_id": number, "answered_at": now, "recording_enabled": False})
+        return RestReply(200, {**reply, "session_id": session_id})
 
     async def _record(self, call_id: str, events: list[tuple[str, Json]]) -> None:
         session_id = await self._sessions.session_of(call_id)
@@ -185,8 +189,8 @@ def _parse(body: bytes) -> Any:  # any JSON, or _NOT_JSON
         return _NOT_JSON
 
 
-def _fixed(answer: FixedAnswer) -> Answer:
-    return Answer(answer.status, answer.body)
+def _fixed(answer: FixedAnswer) -> RestReply:
+    return RestReply(answer.status, answer.body)
 
 
 def _kind_and_data(event: object) -> tuple[str, Json]:
@@ -203,7 +207,7 @@ def _are_cloud_events(events: object) -> bool:
     )
 
 
-def _metrics(session: Session) -> Json:
+def _metrics(session: StoredCall) -> Json:
     """The body of `/api/v1/metrics/session/{id}`; a call without turns has no stages."""
     fields = session.fields
     start, end = fields.get("start_time"), fields.get("end_time")

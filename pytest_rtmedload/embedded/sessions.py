@@ -31,7 +31,7 @@ _DTMF_KEYS: Final = {"pound": "#", "asterisk": "*", "zero": "0", "one": "1", "tw
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class StoredCall:
     """A stored call."""
 
     session_id: str
@@ -85,7 +85,7 @@ class SessionStore:
         key = f"session_turns:{session_id}"
         await self._connection.execute(("RPUSH", key, orjson.dumps(turn)), ("EXPIRE", key, LIFETIME_S))
 
-    async def load(self, name: str) -> Session | None:
+    async def load(self, name: str) -> StoredCall | None:
         """The session of a call id, or of a session id; None when neither is known."""
         session_id = await self.session_of(name) or name
         key = f"session:{session_id}"
@@ -98,7 +98,7 @@ class SessionStore:
         if not flat:
             return None
         texts = [part.decode() for part in flat]
-        return Session(session_id, dict(zip(texts[::2], texts[1::2], strict=True)), (tones or b"").decode(), turns)
+        return StoredCall(session_id, dict(zip(texts[::2], texts[1::2], strict=True)), (tones or b"").decode(), turns)
 
 
 def _text(value: Json) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar
 from pytest_rtmedload.dialects import DEFAULT_DIALECT, Dialect, Operation, dialect_named
 from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 from pytest_rtmedload.embedded.cosmos.settings import CosmosSettings
-from pytest_rtmedload.embedded.distributions import Distribution, parse_duration
+from pytest_rtmedload.embedded.distributions import DelayModel, parse_duration
 from pytest_rtmedload.embedded.keys import PORT_MAX, Given, Key, Pause, Variants, number, share, stall
 from pytest_rtmedload.embedded.llm.settings import LlmSettings
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Part(Protocol):
+class SettingsPart(Protocol):
     """The settings of one part."""
 
     KEYS: ClassVar[tuple[Key, ...]]
@@ -40,18 +40,18 @@ class Part(Protocol):
         """How it behaves, in one line for reports: its delays and limits."""
 
 
-PARTS: Final[tuple[type[Part], ...]] = (VoiceSettings, LlmSettings, CosmosSettings, SpeechSettings)
+PARTS: Final[tuple[type[SettingsPart], ...]] = (VoiceSettings, LlmSettings, CosmosSettings, SpeechSettings)
 """One line each, in the order the help shows them."""
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=SettingsPart)
 
 DEFAULT_DELAYS: Final = {
     # Every P99 is at most 70 % of the P95 target of API answers (150 ms), so that a healthy run passes on any machine.
-    Operation.HEALTH: Distribution.parse("lognormal(3ms, 0.4)"),
-    Operation.START_CALL: Distribution.parse("lognormal(25ms, 0.35)"),
-    Operation.INBOUND: Distribution.parse("lognormal(20ms, 0.35)"),
-    Operation.CALLBACKS: Distribution.parse("lognormal(8ms, 0.4)"),
-    Operation.CALL_METRICS: Distribution.parse("lognormal(6ms, 0.4)"),
+    Operation.HEALTH: DelayModel.parse("lognormal(3ms, 0.4)"),
+    Operation.START_CALL: DelayModel.parse("lognormal(25ms, 0.35)"),
+    Operation.INBOUND: DelayModel.parse("lognormal(20ms, 0.35)"),
+    Operation.CALLBACKS: DelayModel.parse("lognormal(8ms, 0.4)"),
+    Operation.CALL_METRICS: DelayModel.parse("lognormal(6ms, 0.4)"),
 }
 _OPERATIONS: Final = Variants("OPERATION", tuple(Operation))
 
@@ -80,7 +80,7 @@ class EmbeddedSettings:
     seed: int
     dialect: Dialect
     port: int
-    delays: Mapping[Operation, Distribution]
+    delays: Mapping[Operation, DelayModel]
     error_rates: Mapping[Operation, float]
     cut_rates: Mapping[Operation, float]
     pauses: tuple[Pause, ...]
@@ -92,7 +92,7 @@ class EmbeddedSettings:
     die_after: int | None
     faults: str
     """The injected faults as they were written, or `none`."""
-    parts: Mapping[type[Part], Any]
+    parts: Mapping[type[SettingsPart], Any]
 
     @classmethod
     def parse(cls, pairs: Iterable[str] = (), seed: int = 0) -> EmbeddedSettings:
@@ -112,7 +112,7 @@ class EmbeddedSettings:
             seed=seed,
             dialect=given.one("dialect", dialect_named, dialect_named(DEFAULT_DIALECT)),
             port=given.one("port", number(0, PORT_MAX), 0),
-            delays=given.each("http.delay", Distribution.parse, DEFAULT_DELAYS),
+            delays=given.each("http.delay", DelayModel.parse, DEFAULT_DELAYS),
             error_rates=given.each("http.error_rate", share, dict.fromkeys(Operation, 0.0)),
             cut_rates=given.each("http.cut_rate", share, dict.fromkeys(Operation, 0.0)),
             pauses=tuple(sorted(pause for pause in pauses if pause)),

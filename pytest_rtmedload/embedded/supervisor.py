@@ -25,7 +25,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_rtmedload.embedded.children import Child, Died, End, Events, Said, Wanted
+from pytest_rtmedload.embedded.children import Child, Died, EndOfService, Events, ServiceMessage, Wanted
 from pytest_rtmedload.embedded.pipes import on_requests, read_config, say
 from pytest_rtmedload.embedded.services import AGENT, MODULES, REDIS, SERVICES
 from pytest_rtmedload.embedded.valkey_server import (
@@ -76,11 +76,11 @@ class Supervisor:
                     return 0
                 continue
             match event:
-                case End():
+                case EndOfService():
                     return 0
                 case Wanted():
                     self._start(event)
-                case Said(service, message):
+                case ServiceMessage(service, message):
                     self._answer(service, message)
                 case Died() if self._bury(event):
                     return 1
@@ -115,7 +115,7 @@ class Supervisor:
         def watch() -> None:
             message = wait_for_server(folder, source, port)
             if message is not None:
-                self.events.put(Said(REDIS, message))
+                self.events.put(ServiceMessage(REDIS, message))
 
         threading.Thread(target=watch, daemon=True).start()
 
@@ -150,9 +150,9 @@ def _new_folder() -> Path:
     return folder
 
 
-def _wanted(request: dict[str, Any]) -> Wanted | End:
+def _wanted(request: dict[str, Any]) -> Wanted | EndOfService:
     service = request.get("start")
-    return Wanted(service, request.get("port", 0)) if service in SERVICES else End()
+    return Wanted(service, request.get("port", 0)) if service in SERVICES else EndOfService()
 
 
 def main() -> int:
@@ -161,8 +161,8 @@ def main() -> int:
     config = read_config()
     supervisor = Supervisor(config["pairs"], config["seed"], config.get("parent"))
     put = supervisor.events.put
-    signal.signal(signal.SIGTERM, lambda *_: put(End()))
-    on_requests(lambda request: put(_wanted(request)), lambda: put(End()))
+    signal.signal(signal.SIGTERM, lambda *_: put(EndOfService()))
+    on_requests(lambda request: put(_wanted(request)), lambda: put(EndOfService()))
     return supervisor.run()
 
 

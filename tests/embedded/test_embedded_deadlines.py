@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from pytest_rtmedload.embedded import deadlines as module
-from pytest_rtmedload.embedded.deadlines import Deadlines
+from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -32,7 +32,7 @@ def run(request: pytest.FixtureRequest, _timer: None) -> Callable[[Coroutine[obj
 
 def test_waiters_return_in_order_and_never_early(run: Callable[[Coroutine[object, object, None]], None]) -> None:
     async def main() -> None:
-        deadlines = Deadlines()
+        deadlines = ServiceDeadlines()
         begin = time.perf_counter_ns()
         returned: list[float] = []
 
@@ -50,7 +50,7 @@ def test_waiters_return_in_order_and_never_early(run: Callable[[Coroutine[object
 
 def test_a_cancelled_waiter_does_not_hold_up_others(run: Callable[[Coroutine[object, object, None]], None]) -> None:
     async def main() -> None:
-        deadlines = Deadlines()
+        deadlines = ServiceDeadlines()
         now = time.perf_counter_ns()
         cancelled = asyncio.create_task(deadlines.until(now + 5 * MS))
         waiting = asyncio.create_task(deadlines.until(now + 10 * MS))

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from pytest_rtmedload.embedded.distributions import Distribution, format_duration, parse_duration
+from pytest_rtmedload.embedded.distributions import DelayModel, format_duration, parse_duration
 
 MS = 1_000_000
 
@@ -30,13 +30,13 @@ def test_a_wrong_duration_says_how_to_write_one(text: str) -> None:
     ["fixed(20ms)", "lognormal(80ms, 0.5)", "uniform(5ms, 20ms)", "exponential(10ms)", "fixed(0ms)", "fixed(2500us)"],
 )
 def test_the_text_form_reads_back(text: str) -> None:
-    distribution = Distribution.parse(text)
+    distribution = DelayModel.parse(text)
     assert str(distribution) == text
-    assert Distribution.parse(str(distribution)) == distribution
+    assert DelayModel.parse(str(distribution)) == distribution
 
 
 def test_a_bare_duration_is_fixed() -> None:
-    assert str(Distribution.parse("20ms")) == "fixed(20ms)"
+    assert str(DelayModel.parse("20ms")) == "fixed(20ms)"
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_bare_duration_is_fixed() -> None:
 )
 def test_a_wrong_delay_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write"):
-        Distribution.parse(text)
+        DelayModel.parse(text)
 
 
 def draws(text: str, n: int = 20_000) -> list[int]:
     generator = random.Random("seed")
-    distribution = Distribution.parse(text)
+    distribution = DelayModel.parse(text)
     return [distribution.draw(generator) for _ in range(n)]
 
 

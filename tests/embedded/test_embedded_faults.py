@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from pytest_rtmedload.dialects import Operation
-from pytest_rtmedload.embedded.latency import Fault, LatencyModel
+from pytest_rtmedload.embedded.latency import LatencyModel, RequestFault
 from pytest_rtmedload.embedded.launcher import EmbeddedAgent, EmbeddedAgentError
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
@@ -15,20 +15,20 @@ def test_errors_and_cuts_hit_the_requests_the_seed_says() -> None:
     settings = EmbeddedSettings.parse(["http.delay=0ms", "http.error_rate=0.3", "http.cut_rate=0.2"], seed=5)
     model = LatencyModel(settings)
     expected = [model.plan(Operation.HEALTH, 0).fault for _ in range(40)]
-    seen: list[Fault | None] = []
+    seen: list[RequestFault | None] = []
     with EmbeddedAgent.start(settings) as agent, httpx2.Client(base_url=agent.url, trust_env=False) as client:
         for _ in expected:
             try:
                 response = client.get("/health")
             except httpx2.TransportError:
-                seen.append(Fault.CUT)
+                seen.append(RequestFault.CUT)
                 continue
-            seen.append(None if response.status_code == 200 else Fault.ERROR)
+            seen.append(None if response.status_code == 200 else RequestFault.ERROR)
             if seen[-1]:
                 assert (response.status_code, list(response.json())) == (503, ["detail"])
         truth = agent.truth()[Operation.HEALTH]
         assert seen == expected
-        assert (truth.cut, truth.statuses[503]) == (seen.count(Fault.CUT), seen.count(Fault.ERROR))
+        assert (truth.cut, truth.statuses[503]) == (seen.count(RequestFault.CUT), seen.count(RequestFault.ERROR))
         assert agent.details["faults"] == "http.error_rate=0.3 http.cut_rate=0.2"
 
 

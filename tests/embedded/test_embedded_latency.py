@@ -4,7 +4,7 @@ import pytest
 
 from pytest_rtmedload.dialects import Operation
 from pytest_rtmedload.embedded.keys import Pause
-from pytest_rtmedload.embedded.latency import Fault, LatencyModel, finish
+from pytest_rtmedload.embedded.latency import LatencyModel, RequestFault, finish
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 
@@ -64,14 +64,14 @@ def test_rates_are_met_and_independent_of_each_other() -> None:
     errors_only = model("http.error_rate=0.2")
     faults = [both.plan(Operation.HEALTH, 0).fault for _ in range(5000)]
     expected = [errors_only.plan(Operation.HEALTH, 0).fault for _ in range(5000)]
-    assert faults.count(Fault.CUT) == pytest.approx(500, rel=0.15)
-    assert expected.count(Fault.ERROR) == pytest.approx(1000, rel=0.1)
-    assert all(other is fault or fault is Fault.CUT for fault, other in zip(faults, expected, strict=True))
+    assert faults.count(RequestFault.CUT) == pytest.approx(500, rel=0.15)
+    assert expected.count(RequestFault.ERROR) == pytest.approx(1000, rel=0.1)
+    assert all(other is fault or fault is RequestFault.CUT for fault, other in zip(faults, expected, strict=True))
 
 
 def test_the_request_after_the_last_one_kills() -> None:
     dying = model("die_after=2")
-    assert [dying.plan(Operation.HEALTH, 0).fault for _ in range(3)] == [None, None, Fault.DEATH]
+    assert [dying.plan(Operation.HEALTH, 0).fault for _ in range(3)] == [None, None, RequestFault.DEATH]
 
 
 def test_a_drift_grows_with_every_second_and_ends_with_a_restart() -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.calls.delivery import Piece
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
-    from pytest_rtmedload.embedded.calls.lines import Speech
+    from pytest_rtmedload.embedded.calls.delivery import DeliveredPiece
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
+    from pytest_rtmedload.embedded.calls.lines import SpokenLine
 
 
 class Say(NamedTuple):
@@ -18,23 +18,23 @@ class Say(NamedTuple):
 
     kind: str
     text: str
-    turn: Turn
+    turn: TurnTruth
 
 
 class Prepare(NamedTuple):
     """This will be played soon."""
 
-    speech: Speech
+    speech: SpokenLine
 
 
 class Play(NamedTuple):
     """Deliver a piece of a recording."""
 
-    piece: Piece
-    turn: Turn
+    piece: DeliveredPiece
+    turn: TurnTruth
 
 
-class Stop(NamedTuple):
+class StopAnswer(NamedTuple):
     """Tell the caller to drop what has not sounded."""
 
 
@@ -44,4 +44,4 @@ class Close(NamedTuple):
     code: int
 
 
-Action = Say | Prepare | Play | Stop | Close
+Action = Say | Prepare | Play | StopAnswer | Close

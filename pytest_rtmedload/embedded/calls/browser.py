@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pytest_rtmedload.embedded.calls.call import Call
+from pytest_rtmedload.embedded.calls.call import EmbeddedCall
 
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects.voice import BrowserWire
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 
-class BrowserCall(Call):
+class BrowserLeg(EmbeddedCall):
     """A conversation in a browser."""
 
     def __init__(self, office: Office, socket: CallProtocol, audio: AudioFrames, name: str, index: int) -> None:

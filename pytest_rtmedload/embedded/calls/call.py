@@ -10,9 +10,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, Stop
-from pytest_rtmedload.embedded.calls.ground_truth import Key
-from pytest_rtmedload.embedded.calls.turns import Conversation, Manners
+from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, StopAnswer
+from pytest_rtmedload.embedded.calls.ground_truth import PressedKey
+from pytest_rtmedload.embedded.calls.turns import CallConversation, Manners
 from pytest_rtmedload.embedded.calls.wire import filled, text_frame
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.actions import Action
     from pytest_rtmedload.embedded.calls.call_services import Office
     from pytest_rtmedload.embedded.calls.connection import CallProtocol
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
-    from pytest_rtmedload.embedded.calls.lines import Speech
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
+    from pytest_rtmedload.embedded.calls.lines import SpokenLine
     from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 _SOON_NS: Final = 1_000_000_000
@@ -32,7 +32,7 @@ _SOON_NS: Final = 1_000_000_000
 _TOLD_TO_DASHBOARDS: Final = ("heard", "answer")
 
 
-class Call:
+class EmbeddedCall:
     """A call whose client speaks one of the media wires; subclasses read what it sends."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Call:
             parts=self._texts["exit"] is not None,
         )
         seed = f"{office.seed}/voice/{index}"
-        self.conversation = Conversation(office.settings, manners, office.lines, name, seed, office.truth.add_turn)
+        self.conversation = CallConversation(office.settings, manners, office.lines, name, seed, office.truth.add_turn)
         self._timer: asyncio.Task[None] | asyncio.TimerHandle | None = None
         self._timer_due = 0
         self._session_id: str | None = None
@@ -103,7 +103,7 @@ class Call:
     def press(self, key: str, received: int) -> None:
         """A key of the phone."""
         self.conversation.active(received)
-        self.office.truth.add_key(Key(self.name, key, received))
+        self.office.truth.add_key(PressedKey(self.name, key, received))
         self.tell_dashboards("dtmf_tone", key)
         if self._session_id is not None:
             self.office.background(self.office.sessions.update(self.name, self._session_id, {}, [key], 1))
@@ -126,12 +126,12 @@ class Call:
             case Play(piece, turn):
                 self.socket.send_frames(b"".join(self._audio.of(piece.speech)[piece.first : piece.end]))
                 self._count(turn)
-            case Stop() if self._stop is not None:
+            case StopAnswer() if self._stop is not None:
                 self.send(self._stop)
             case Close(code):
                 self.socket.end(code)
 
-    def _say(self, kind: str, text: str, turn: Turn) -> None:
+    def _say(self, kind: str, text: str, turn: TurnTruth) -> None:
         template = self._texts[kind]
         if template is None:
             return
@@ -148,11 +148,11 @@ class Call:
         if kind in _TOLD_TO_DASHBOARDS:
             self.office.relay.tell(self._ids, lambda: frame)
 
-    def _make(self, speech: Speech) -> None:
+    def _make(self, speech: SpokenLine) -> None:
         """Make the frames of a recording before they are due; at a higher rate that takes too long for the loop."""
         asyncio.get_running_loop().run_in_executor(None, self._audio.of, speech)
 
-    def _count(self, turn: Turn) -> None:
+    def _count(self, turn: TurnTruth) -> None:
         if self._session_id is not None and turn.number > self._counted:
             self._counted = turn.number
             self.office.background(self.office.sessions.add_turn(self._session_id, turn.to_metrics()))

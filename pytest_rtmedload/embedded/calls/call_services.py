@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.embedded.calls.ground_truth import CallsTruth
-    from pytest_rtmedload.embedded.calls.lines import Lines
+    from pytest_rtmedload.embedded.calls.lines import CallLines
     from pytest_rtmedload.embedded.calls.relay import Relay
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
     from pytest_rtmedload.embedded.sessions import SessionStore
 
 
@@ -32,8 +32,8 @@ class Office:
     dialect: Dialect
     settings: VoiceSettings
     seed: int
-    lines: Lines
-    deadlines: Deadlines
+    lines: CallLines
+    deadlines: ServiceDeadlines
     sessions: SessionStore
     truth: CallsTruth
     relay: Relay

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_rtmedload.embedded.calls.lines import Speech
+    from pytest_rtmedload.embedded.calls.lines import SpokenLine
 
 
-class Piece(NamedTuple):
+class DeliveredPiece(NamedTuple):
     """Chunks `[first, end)` of a recording."""
 
-    speech: Speech
+    speech: SpokenLine
     first: int
     end: int
     sound_ns: int
@@ -25,8 +25,8 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    speech: Speech, chunk_ns: int, *, realtime: bool = False, stall: int = 0, half: bool = False
-) -> Iterator[tuple[int, Piece]]:
+    speech: SpokenLine, chunk_ns: int, *, realtime: bool = False, stall: int = 0, half: bool = False
+) -> Iterator[tuple[int, DeliveredPiece]]:
     """The pieces and when they are due, in nanoseconds from the first.
 
     Args:
@@ -44,4 +44,4 @@ def pieces(
         if first == end or (half and late):
             continue
         due = (first * chunk_ns if realtime else 0) + (stall if late else 0)
-        yield due, Piece(speech, first, end, (end - first) * chunk_ns)
+        yield due, DeliveredPiece(speech, first, end, (end - first) * chunk_ns)

@@ -21,7 +21,7 @@ Outcome = Literal["planned", "played", "interrupted", "cancelled", "silent"]
 
 
 @dataclass(slots=True)
-class Turn:
+class TurnTruth:
     """A greeting, or an utterance and its answer."""
 
     call: str
@@ -65,7 +65,7 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Key:
+class PressedKey:
     """A key of the phone was pressed."""
 
     call: str
@@ -77,19 +77,19 @@ class CallsTruth:
     """All calls since the last reset."""
 
     def __init__(self) -> None:
-        self.turns: list[Turn] = []
-        self.keys: list[Key] = []
+        self.turns: list[TurnTruth] = []
+        self.keys: list[PressedKey] = []
 
     def reset(self) -> None:
         """Forget everything."""
         self.turns, self.keys = [], []
 
-    def add_turn(self, turn: Turn) -> None:
+    def add_turn(self, turn: TurnTruth) -> None:
         """Keep a turn, which may still go on."""
         if len(self.turns) < MAX_TURNS:
             self.turns.append(turn)
 
-    def add_key(self, key: Key) -> None:
+    def add_key(self, key: PressedKey) -> None:
         """Keep a pressed key."""
         if len(self.keys) < MAX_TURNS:
             self.keys.append(key)
@@ -99,7 +99,7 @@ class CallsTruth:
         return {"turns": [asdict(turn) for turn in self.turns], "keys": [asdict(key) for key in self.keys]}
 
 
-def calls_truth(url: str, timeout: float = 30.0) -> tuple[list[Turn], list[Key]]:
+def calls_truth(url: str, timeout: float = 30.0) -> tuple[list[TurnTruth], list[PressedKey]]:
     """The turns of all calls of the embedded agent at `url` since the last reset, as they began, and the keys.
 
     Raises:
@@ -111,4 +111,4 @@ def calls_truth(url: str, timeout: float = 30.0) -> tuple[list[Turn], list[Key]]
         answer = json.loads(connection.getresponse().read())
     finally:
         connection.close()
-    return [Turn(**turn) for turn in answer["turns"]], [Key(**key) for key in answer["keys"]]
+    return [TurnTruth(**turn) for turn in answer["turns"]], [PressedKey(**key) for key in answer["keys"]]

@@ -34,7 +34,7 @@ _NOISE_MEMORY: Final = 150  # blocks; noise is the quietest of the last one or t
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class HeardUtterance:
     """Somebody spoke."""
 
     samples: NDArray[np.int16]
@@ -72,7 +72,7 @@ class _Noise:
 
 
 @dataclass(slots=True)
-class Ear:
+class CallEar:
     """One caller's sound, 16 kHz, 16-bit, mono."""
 
     endpointing: int
@@ -89,7 +89,7 @@ class Ear:
     _peak: float = 0.0
     _quiet: int = 0
 
-    def feed(self, pcm: bytes, received_ns: int) -> list[Utterance]:
+    def feed(self, pcm: bytes, received_ns: int) -> list[HeardUtterance]:
         """Take in a frame of any length; returns the utterances that are over now. Half a sample is dropped."""
         sound = self._rest + pcm[: len(pcm) & ~1]
         count = len(sound) // _BLOCK_BYTES
@@ -105,7 +105,7 @@ class Ear:
                 over.append(utterance)
         return over
 
-    def _take(self, block: _Block) -> Utterance | None:
+    def _take(self, block: _Block) -> HeardUtterance | None:
         voiced = block.level >= self._threshold()
         self._noise.add(block.level)
         if self.begin_ns is not None:
@@ -117,7 +117,7 @@ class Ear:
             self._peak, self._quiet, self.voiced_ns = block.level, 0, BLOCK_NS
         return None
 
-    def _go_on(self, block: _Block, *, voiced: bool) -> Utterance | None:
+    def _go_on(self, block: _Block, *, voiced: bool) -> HeardUtterance | None:
         self._spoken.append(block)
         if voiced:
             self._peak = max(self._peak, block.level)
@@ -129,7 +129,7 @@ class Ear:
             return None
         return self._end()
 
-    def _end(self) -> Utterance | None:
+    def _end(self) -> HeardUtterance | None:
         """The utterance, its edges found again now that its loudest window is known."""
         threshold = self._threshold()
         voiced = [index for index, block in enumerate(self._spoken) if block.level >= threshold]
@@ -140,7 +140,7 @@ class Ear:
             return None
         samples = np.frombuffer(b"".join(block.pcm for block in spoken), "<i2")
         begin_ns, end_ns = spoken[voiced[0]].end_ns - 2 * BLOCK_NS, spoken[voiced[-1]].end_ns
-        return Utterance(samples, begin_ns, end_ns, len(voiced) * BLOCK_NS)
+        return HeardUtterance(samples, begin_ns, end_ns, len(voiced) * BLOCK_NS)
 
     def _threshold(self) -> float:
         return max(_LOWEST, self._noise.level * _ABOVE_NOISE, self._peak * _RANGE)

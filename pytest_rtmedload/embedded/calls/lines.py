@@ -27,7 +27,7 @@ _SAMPLE_NS: Final = 1_000_000_000 // RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SpokenLine:
     """Something the agent says."""
 
     name: str
@@ -49,14 +49,14 @@ class Speech:
 
 
 @cache
-def speech(name: str) -> Speech:
+def speech(name: str) -> SpokenLine:
     """One of the agent's recorded answers."""
     recorded = clip(name)
     first = max(0, recorded.voiced[0] - LEAD_MS * SAMPLES_PER_MS)
-    return Speech(name, recorded.text or "", recorded.samples[first:], (recorded.voiced[0] - first) * _SAMPLE_NS)
+    return SpokenLine(name, recorded.text or "", recorded.samples[first:], (recorded.voiced[0] - first) * _SAMPLE_NS)
 
 
-class Lines:
+class CallLines:
     """The lines of patients, and the replies to them."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Lines:
         return "" if line is None else text_of(line)
 
     @staticmethod
-    def reply(line: str | None) -> Speech:
+    def reply(line: str | None) -> SpokenLine:
         """The answer to a line."""
         return speech(NOT_UNDERSTOOD if line is None else reply_to(line))
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER
 from pytest_rtmedload.embedded.asgi import query_of
-from pytest_rtmedload.embedded.calls.browser import BrowserCall
+from pytest_rtmedload.embedded.calls.browser import BrowserLeg
 from pytest_rtmedload.embedded.calls.call_services import Office
 from pytest_rtmedload.embedded.calls.connection import SOCKET
-from pytest_rtmedload.embedded.calls.lines import GREETING, Lines, speech
-from pytest_rtmedload.embedded.calls.phone import PhoneCall
+from pytest_rtmedload.embedded.calls.lines import GREETING, CallLines, speech
+from pytest_rtmedload.embedded.calls.phone import PhoneLeg
 from pytest_rtmedload.embedded.calls.wire import AudioFrames
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.ground_truth import CallsTruth
     from pytest_rtmedload.embedded.calls.relay import Relay
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
     from pytest_rtmedload.embedded.sessions import SessionStore
 
 _HEADER: Final = CONNECTION_ID_HEADER.encode()
@@ -39,12 +39,12 @@ class Media:
         dialect: Dialect,
         settings: VoiceSettings,
         seed: int,
-        deadlines: Deadlines,
+        deadlines: ServiceDeadlines,
         sessions: SessionStore,
         truth: CallsTruth,
         relay: Relay,
     ) -> None:
-        self._office = Office(dialect, settings, seed, Lines(), deadlines, sessions, truth, relay)
+        self._office = Office(dialect, settings, seed, CallLines(), deadlines, sessions, truth, relay)
         phone, browser = dialect.voice.phone, dialect.voice.browser
         self._phone_audio = AudioFrames(phone.audio, phone.chunk_bytes, phone.rate)
         self._browser_audio = AudioFrames(browser.audio, browser.chunk_bytes, browser.rate)
@@ -52,14 +52,14 @@ class Media:
             audio.of(speech(GREETING))  # it is due before there is time to make it
         self._index = itertools.count()
 
-    def call(self, scope: Scope) -> PhoneCall | BrowserCall | None:
+    def call(self, scope: Scope) -> PhoneLeg | BrowserLeg | None:
         """The call that a handshake asks for; None: it does not name one."""
         voice, query = self._office.dialect.voice, query_of(scope)
         named = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == _HEADER), None)
         socket, index, some = scope["state"][SOCKET], next(self._index), uuid.uuid4().hex[:8]
         if scope["path"] == self._office.dialect.paths.realtime:
             name = query.get(voice.browser.id_in_query) or named or some
-            return BrowserCall(self._office, socket, self._browser_audio, name, index)
+            return BrowserLeg(self._office, socket, self._browser_audio, name, index)
         if voice.phone.id_in_query is not None:
             named = query.get(voice.phone.id_in_query) or named or f"media_{some}"
-        return PhoneCall(self._office, socket, self._phone_audio, named, index) if named else None
+        return PhoneLeg(self._office, socket, self._phone_audio, named, index) if named else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pytest_rtmedload.embedded.calls.call import Call
+from pytest_rtmedload.embedded.calls.call import EmbeddedCall
 
 if TYPE_CHECKING:
     from pytest_rtmedload.dialects import Json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NONE: Final[Json] = {}
 
 
-class PhoneCall(Call):
+class PhoneLeg(EmbeddedCall):
     """A call of the phone."""
 
     def __init__(self, office: Office, socket: CallProtocol, audio: AudioFrames, name: str, index: int) -> None:

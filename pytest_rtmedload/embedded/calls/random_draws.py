@@ -10,7 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 
 Fate = dict[str, bool]
@@ -24,7 +24,7 @@ class Chance:
         self._settings = settings
         self._streams = {name: random.Random(f"{seed}/{name}") for name in (*settings.delays, *settings.shares)}
 
-    def delay(self, name: str, turn: Turn) -> int:
+    def delay(self, name: str, turn: TurnTruth) -> int:
         """The next delay of that name in nanoseconds; the turn keeps it."""
         turn.drawn_ns[name] = self._settings.delays[name].draw(self._streams[name])
         return turn.drawn_ns[name]

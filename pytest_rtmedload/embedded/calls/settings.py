@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from pytest_rtmedload.embedded.distributions import Distribution, format_duration, parse_duration
+from pytest_rtmedload.embedded.distributions import DelayModel, format_duration, parse_duration
 from pytest_rtmedload.embedded.keys import Key, choice, number, share
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.keys import Given
 
 DEFAULT_DELAYS: Final = {
-    "greeting": Distribution.parse("lognormal(120ms, 0.2)"),
-    "stt": Distribution.parse("lognormal(30ms, 0.2)"),
-    "llm": Distribution.parse("lognormal(90ms, 0.2)"),
-    "tts": Distribution.parse("lognormal(40ms, 0.2)"),
+    "greeting": DelayModel.parse("lognormal(120ms, 0.2)"),
+    "stt": DelayModel.parse("lognormal(30ms, 0.2)"),
+    "llm": DelayModel.parse("lognormal(90ms, 0.2)"),
+    "tts": DelayModel.parse("lognormal(40ms, 0.2)"),
 }
 _DELAY_TEXTS: Final = {
     "greeting": "time from connect (or from the caller's AudioMetadata) to the greeting",
@@ -62,7 +62,7 @@ class VoiceSettings:
         Key("voice.stall", "none", "LENGTH of a gap in the middle of the delivery of every answer", fault=True),
     )
 
-    delays: Mapping[str, Distribution]
+    delays: Mapping[str, DelayModel]
     """Of `greeting`, `stt`, `llm` and `tts`."""
     endpointing: int
     barge_in: int
@@ -84,7 +84,7 @@ class VoiceSettings:
         """
         return cls(
             delays={
-                name: given.one(f"voice.{name}", Distribution.parse, delay) for name, delay in DEFAULT_DELAYS.items()
+                name: given.one(f"voice.{name}", DelayModel.parse, delay) for name, delay in DEFAULT_DELAYS.items()
             },
             endpointing=given.one("voice.endpointing", parse_duration, DEFAULT_ENDPOINTING_NS),
             barge_in=given.one("voice.barge_in", parse_duration, DEFAULT_BARGE_IN_NS),

@@ -17,10 +17,10 @@ from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
-    from pytest_rtmedload.embedded.calls.browser import BrowserCall
+    from pytest_rtmedload.embedded.calls.browser import BrowserLeg
     from pytest_rtmedload.embedded.calls.media import Media
-    from pytest_rtmedload.embedded.calls.phone import PhoneCall
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.calls.phone import PhoneLeg
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
     from pytest_rtmedload.embedded.sessions import SessionStore
     from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Sockets:
     """The ASGI application of the WebSockets."""
 
-    def __init__(self, settings: EmbeddedSettings, sessions: SessionStore, deadlines: Deadlines) -> None:
+    def __init__(self, settings: EmbeddedSettings, sessions: SessionStore, deadlines: ServiceDeadlines) -> None:
         self.truth = CallsTruth()
         self._dialect = settings.dialect
         self._settings = settings.part(VoiceSettings)
@@ -85,7 +85,7 @@ class Sockets:
             self._dialect, self._settings, self._seed, self._deadlines, self._sessions, self.truth, self._relay
         )
 
-    async def _attend(self, listener: PhoneCall | BrowserCall | Dashboard, scope: Scope, receive: Receive) -> None:
+    async def _attend(self, listener: PhoneLeg | BrowserLeg | Dashboard, scope: Scope, receive: Receive) -> None:
         listener.begin()
         try:
             scope["state"][SOCKET].listen(listener)

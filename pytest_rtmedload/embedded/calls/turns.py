@@ -12,10 +12,10 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, Stop
-from pytest_rtmedload.embedded.calls.delivery import Piece, pieces
-from pytest_rtmedload.embedded.calls.ground_truth import Turn
-from pytest_rtmedload.embedded.calls.hearing import Ear
+from pytest_rtmedload.embedded.calls.actions import Close, Play, Prepare, Say, StopAnswer
+from pytest_rtmedload.embedded.calls.delivery import DeliveredPiece, pieces
+from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
+from pytest_rtmedload.embedded.calls.hearing import CallEar
 from pytest_rtmedload.embedded.calls.lines import GOODBYE, GREETING, speech
 from pytest_rtmedload.embedded.calls.random_draws import Chance
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_rtmedload.embedded.calls.actions import Action
-    from pytest_rtmedload.embedded.calls.hearing import Utterance
-    from pytest_rtmedload.embedded.calls.lines import Lines, Speech
+    from pytest_rtmedload.embedded.calls.hearing import HeardUtterance
+    from pytest_rtmedload.embedded.calls.lines import CallLines, SpokenLine
     from pytest_rtmedload.embedded.calls.random_draws import Fate
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 
@@ -45,17 +45,17 @@ class Manners(NamedTuple):
     """When the caller says goodbye, the agent answers and closes."""
 
 
-class Conversation:
+class CallConversation:
     """One call. Perform the actions after each input, then ask `act` again at `due`."""
 
     def __init__(
         self,
         settings: VoiceSettings,
         manners: Manners,
-        lines: Lines,
+        lines: CallLines,
         call: str,
         seed: str,
-        log: Callable[[Turn], None] = lambda _turn: None,
+        log: Callable[[TurnTruth], None] = lambda _turn: None,
     ) -> None:
         self._settings = settings
         self._manners = manners
@@ -63,17 +63,17 @@ class Conversation:
         self._call = call
         self._log = log
         self._chance = Chance(settings, seed)
-        self._ear = Ear(settings.endpointing)
-        self._plan: list[tuple[int, int, Action | Piece, Turn]] = []
+        self._ear = CallEar(settings.endpointing)
+        self._plan: list[tuple[int, int, Action | DeliveredPiece, TurnTruth]] = []
         self._order = itertools.count()
         self._turns = itertools.count(1)
         self._greeted = False
         self._fate = self._chance.fate()
         self._deaf: set[int] = set()
-        self._speaking: Turn | None = None
+        self._speaking: TurnTruth | None = None
         self._sounds_until = 0
-        self._early: Turn | None = None
-        self._interrupted: Turn | None = None
+        self._early: TurnTruth | None = None
+        self._interrupted: TurnTruth | None = None
         self._active_ns = 0
 
     @property
@@ -91,7 +91,7 @@ class Conversation:
         if self._greeted:
             return []
         self._greeted = True
-        turn = Turn(self._call, 0, "greeting", reply=GREETING)
+        turn = TurnTruth(self._call, 0, "greeting", reply=GREETING)
         self._log(turn)
         hello = speech(GREETING)
         begin = now + self._chance.delay("greeting", turn)
@@ -135,7 +135,7 @@ class Conversation:
         if not self._manners.stops:
             return []
         self._sounds_until = now
-        return [Stop()]
+        return [StopAnswer()]
 
     def act(self, now: int) -> list[Action]:
         """Do the one thing that is due first; nothing when it is too early."""
@@ -143,11 +143,11 @@ class Conversation:
             return []
         if not self._plan or self._plan[0][0] > now:
             self._active_ns = now
-            return [Say("idle", "", Turn(self._call, 0, "greeting")), Close(1000)]
+            return [Say("idle", "", TurnTruth(self._call, 0, "greeting")), Close(1000)]
         _, _, step, turn = heapq.heappop(self._plan)
-        return [self._play(step, turn, now) if isinstance(step, Piece) else step]
+        return [self._play(step, turn, now) if isinstance(step, DeliveredPiece) else step]
 
-    def _play(self, piece: Piece, turn: Turn, now: int) -> Play:
+    def _play(self, piece: DeliveredPiece, turn: TurnTruth, now: int) -> Play:
         begin = max(now, self._sounds_until)
         self._sounds_until = begin + piece.sound_ns
         self._speaking = turn
@@ -155,7 +155,7 @@ class Conversation:
             turn.first_audio_ns, turn.onset_ns, turn.outcome = now, begin + piece.speech.lead_ns, "played"
         return Play(piece, turn)
 
-    def _understand(self, utterance: Utterance, now: int) -> list[Action]:
+    def _understand(self, utterance: HeardUtterance, now: int) -> list[Action]:
         early, self._early = self._early, None
         if early is not None:  # it was answered before it was over
             early.speech_end_ns = utterance.end_ns
@@ -168,7 +168,7 @@ class Conversation:
         sure = utterance.end_ns + self._settings.endpointing
         return actions + self._answer(turn, line, sure + self._chance.delay("stt", turn))
 
-    def _settle_barge_in(self, utterance: Utterance) -> None:
+    def _settle_barge_in(self, utterance: HeardUtterance) -> None:
         """When the interruption began is known to the sample only now that it is over."""
         interrupted, self._interrupted = self._interrupted, None
         if interrupted is not None and interrupted.barge_in is not None:
@@ -183,12 +183,12 @@ class Conversation:
             return self._answer(self._early, None, now + self._chance.delay("stt", self._early))
         return self.interrupt(begin, now) if self._ear.voiced_ns >= self._settings.barge_in else []
 
-    def _new_turn(self, heard: str, begin: int, end: int | None) -> Turn:
-        turn = Turn(self._call, next(self._turns), "answer", heard, begin, end)
+    def _new_turn(self, heard: str, begin: int, end: int | None) -> TurnTruth:
+        turn = TurnTruth(self._call, next(self._turns), "answer", heard, begin, end)
         self._log(turn)
         return turn
 
-    def _answer(self, turn: Turn, line: str | None, heard: int) -> list[Action]:
+    def _answer(self, turn: TurnTruth, line: str | None, heard: int) -> list[Action]:
         fate, self._fate = self._fate, self._chance.fate()
         self._put(heard, Say("heard", turn.heard or "", turn), turn)
         if fate["silent"]:
@@ -208,7 +208,7 @@ class Conversation:
             self._put(end, Close(1000), turn)
         return [Prepare(reply)]
 
-    def _deliver(self, begin: int, reply: Speech, turn: Turn, fate: Fate) -> int:
+    def _deliver(self, begin: int, reply: SpokenLine, turn: TurnTruth, fate: Fate) -> int:
         """Plan an answer's audio; returns when the last of it is handed over."""
         settings, half, end = self._settings, fate["cut"] or fate["hang_up"], begin
         turn.fault = turn.fault or next((name for name in ("hang_up", "cut", "deaf_to_barge_in") if fate[name]), None)
@@ -222,15 +222,15 @@ class Conversation:
             self._put(end, Close(settings.close_code), turn)
         return end
 
-    def _yields(self, turn: Turn) -> bool:
+    def _yields(self, turn: TurnTruth) -> bool:
         if turn.kind == "greeting" and not self._manners.greeting_stops:
             return False
         return turn.number not in self._deaf and turn.barge_in is None
 
-    def _put(self, due: int, step: Action | Piece, turn: Turn) -> None:
+    def _put(self, due: int, step: Action | DeliveredPiece, turn: TurnTruth) -> None:
         heapq.heappush(self._plan, (due, next(self._order), step, turn))
 
 
-def _is_heard(step: Action | Piece) -> bool:
+def _is_heard(step: Action | DeliveredPiece) -> bool:
     """What was understood is told even if it is not answered."""
     return isinstance(step, Say) and step.kind == "heard"

@@ -17,7 +17,7 @@ from pytest_rtmedload.audio.pcm import RATE, resample
 from pytest_rtmedload.dialects import Json, fill
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.calls.lines import Speech
+    from pytest_rtmedload.embedded.calls.lines import SpokenLine
 
 
 def text_frame(message: Json) -> bytes:
@@ -41,18 +41,18 @@ class AudioFrames:
         self._rate = rate
         self._made: dict[str, list[bytes]] = {}
 
-    def of(self, speech: Speech) -> list[bytes]:
+    def of(self, speech: SpokenLine) -> list[bytes]:
         """One frame for each chunk; the last is filled up with silence. The first time costs milliseconds."""
         frames = self._made.get(speech.name)
         if frames is None:
             frames = self._made[speech.name] = self._make(speech)
         return frames
 
-    def ready(self, speech: Speech) -> bool:
+    def ready(self, speech: SpokenLine) -> bool:
         """Whether they are made."""
         return speech.name in self._made
 
-    def _make(self, speech: Speech) -> list[bytes]:
+    def _make(self, speech: SpokenLine) -> list[bytes]:
         size = self._chunk_bytes
         pcm = resample(speech.samples, RATE, self._rate).astype("<i2").tobytes()
         chunks = [pcm[begin : begin + size].ljust(size, b"\0") for begin in range(0, len(pcm), size)]

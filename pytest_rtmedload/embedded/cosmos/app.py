@@ -17,18 +17,18 @@ from pytest_rtmedload.embedded.asgi import read_body, received_ns, reset_connect
 from pytest_rtmedload.embedded.cosmos import ground_truth as truth_module
 from pytest_rtmedload.embedded.cosmos.faults import FateModel
 from pytest_rtmedload.embedded.cosmos.ground_truth import CosmosTruth
-from pytest_rtmedload.embedded.cosmos.operations import Operation, operation_of
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation, operation_of
 from pytest_rtmedload.embedded.cosmos.resources import Account
 from pytest_rtmedload.embedded.cosmos.service import CosmosService
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
-from pytest_rtmedload.embedded.latency import Fault
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest
+from pytest_rtmedload.embedded.latency import RequestFault
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
     from pytest_rtmedload.embedded.cosmos.settings import CosmosSettings
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 
-_INJECTED_ERROR: Final = Answer(
+_INJECTED_ERROR: Final = CosmosAnswer(
     503, orjson.dumps({"code": "ServiceUnavailable", "message": "injected by cosmos.error_rate"})
 )
 _AT_ONCE: Final = (401, 429)
@@ -37,7 +37,7 @@ _AT_ONCE: Final = (401, 429)
 class CosmosApp:
     """The ASGI callable."""
 
-    def __init__(self, settings: CosmosSettings, seed: int, key: str, deadlines: Deadlines) -> None:
+    def __init__(self, settings: CosmosSettings, seed: int, key: str, deadlines: ServiceDeadlines) -> None:
         self._service = CosmosService(key, Account(settings.rus))
         self._model = FateModel(settings, seed)
         self._deadlines = deadlines
@@ -47,7 +47,7 @@ class CosmosApp:
         """Serve one request."""
         body = await read_body(receive)
         received = received_ns(scope)
-        request = Request.of(scope["method"], scope["path"], dict(scope["headers"]), body)
+        request = CosmosRequest.of(scope["method"], scope["path"], dict(scope["headers"]), body)
         told = self._about(request)
         if told is not None:
             await _respond(send, request, told, "", 0, received)
@@ -55,17 +55,23 @@ class CosmosApp:
             await self._serve(operation_of(request), request, scope, receive, send, received)
 
     async def _serve(
-        self, operation: Operation, request: Request, scope: Scope, receive: Receive, send: Send, received: int
+        self,
+        operation: CosmosOperation,
+        request: CosmosRequest,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        received: int,
     ) -> None:
         plan = self._model.plan(operation, received)
         answer, session = _INJECTED_ERROR, ""
-        if plan.fault is not Fault.ERROR:
+        if plan.fault is not RequestFault.ERROR:
             answer, session = await self._service.answer(operation, request, received)
         if answer.status not in _AT_ONCE:
             await self._deadlines.until(plan.due)
         record = self._truth.operations[operation]
         record.charge += answer.charge
-        if plan.fault is Fault.CUT:
+        if plan.fault is RequestFault.CUT:
             record.cut += 1
             await reset_connection(scope, receive)
             return
@@ -74,19 +80,21 @@ class CosmosApp:
         record.statuses[answer.status] += 1
         record.throttled += answer.status == 429
 
-    def _about(self, request: Request) -> Answer | None:
+    def _about(self, request: CosmosRequest) -> CosmosAnswer | None:
         """What is asked about the service itself; None when something else is asked."""
         match request.method, request.path:
             case "GET", truth_module.PATH:
-                return Answer(200, orjson.dumps(self._truth.to_json()))
+                return CosmosAnswer(200, orjson.dumps(self._truth.to_json()))
             case "POST", truth_module.RESET_PATH:
                 self._truth = CosmosTruth()
                 self._model.restart_clock()
-                return Answer(200, b'{"reset":true}')
+                return CosmosAnswer(200, b'{"reset":true}')
         return None
 
 
-async def _respond(send: Send, request: Request, answer: Answer, session: str, drawn: int, received: int) -> int:
+async def _respond(
+    send: Send, request: CosmosRequest, answer: CosmosAnswer, session: str, drawn: int, received: int
+) -> int:
     """Send an answer; returns the nanoseconds from `received` until it was handed over."""
     activity = request.headers.get(b"x-ms-activity-id") or str(uuid.uuid4()).encode()
     headers = answer.wire_headers(activity, session)

@@ -16,19 +16,19 @@ from urllib.parse import unquote
 from pytest_rtmedload.embedded.cosmos.errors import CosmosError
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.cosmos.wire import Request
+    from pytest_rtmedload.embedded.cosmos.wire import CosmosRequest
 
 _TOKEN: Final = re.compile(r"type=aad&ver=1\.0&sig=.")
 
 
-class Gate:
+class KeyGate:
     """Checks the `authorization` header of requests."""
 
     def __init__(self, key: str) -> None:
         """`key` is base64, as clients are given it."""
         self._key = base64.b64decode(key)
 
-    def check(self, request: Request) -> None:
+    def check(self, request: CosmosRequest) -> None:
         """Return if the request may pass.
 
         Raises:
@@ -47,7 +47,7 @@ class Gate:
                 f" payload is not built as per the protocol ({request.method} {request.path})"
             )
 
-    def _signature(self, request: Request) -> str:
+    def _signature(self, request: CosmosRequest) -> str:
         kind, link = _resource(request.segments)
         date, other = request.header(b"x-ms-date"), request.header(b"date")
         text = f"{request.method.lower()}\n{kind}\n{link}\n{date.lower()}\n{'' if date else other.lower()}\n"

@@ -12,7 +12,7 @@ import orjson
 
 from pytest_rtmedload.embedded.cosmos.errors import CosmosError, bad_request
 from pytest_rtmedload.embedded.cosmos.items import Items
-from pytest_rtmedload.embedded.cosmos.wire import Answer
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.store import Container
@@ -22,7 +22,7 @@ _FAILED_DEPENDENCY: Final = 424
 _MULTI_STATUS: Final = 207
 
 
-def run_batch(container: Container, key: bytes, operations: Any) -> Answer:
+def run_batch(container: Container, key: bytes, operations: Any) -> CosmosAnswer:
     """Carry out a batch.
 
     Raises:
@@ -31,7 +31,7 @@ def run_batch(container: Container, key: bytes, operations: Any) -> Answer:
     if not isinstance(operations, list) or not 1 <= len(operations) <= MAX_OPERATIONS:
         raise bad_request(f"a batch is a list of 1 to {MAX_OPERATIONS} operations")
     items, restore = Items(container, key), container.snapshot(key)
-    answers: list[Answer] = []
+    answers: list[CosmosAnswer] = []
     for operation in operations:
         try:
             answers.append(_carry_out(items, operation))
@@ -39,10 +39,10 @@ def run_batch(container: Container, key: bytes, operations: Any) -> Answer:
             restore()
             return _failed(len(operations), len(answers), error)
     results = b",".join(map(_result, answers))
-    return Answer(200, b"[%s]" % results, sum(answer.charge for answer in answers))
+    return CosmosAnswer(200, b"[%s]" % results, sum(answer.charge for answer in answers))
 
 
-def _carry_out(items: Items, operation: Any) -> Answer:
+def _carry_out(items: Items, operation: Any) -> CosmosAnswer:
     if not isinstance(operation, dict):
         raise bad_request("an operation of a batch is an object")
     item_id, match = operation.get("id", ""), operation.get("ifMatch", "")
@@ -66,7 +66,7 @@ def _carry_out(items: Items, operation: Any) -> Answer:
             raise bad_request(f"a batch has no operation {other!r}")
 
 
-def _result(answer: Answer) -> bytes:
+def _result(answer: CosmosAnswer) -> bytes:
     told: dict[str, Any] = {"statusCode": answer.status, "requestCharge": round(answer.charge, 2)}
     if answer.etag:
         told["eTag"] = answer.etag
@@ -75,7 +75,7 @@ def _result(answer: Answer) -> bytes:
     return orjson.dumps(told)
 
 
-def _failed(count: int, at: int, error: CosmosError) -> Answer:
+def _failed(count: int, at: int, error: CosmosError) -> CosmosAnswer:
     told: list[dict[str, Any]] = [{"statusCode": _FAILED_DEPENDENCY, "requestCharge": 0} for _ in range(count)]
     told[at] = {"statusCode": error.status, "subStatusCode": error.substatus, "requestCharge": error.charge}
-    return Answer(_MULTI_STATUS, orjson.dumps(told), error.charge)
+    return CosmosAnswer(_MULTI_STATUS, orjson.dumps(told), error.charge)

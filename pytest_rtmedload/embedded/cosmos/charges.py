@@ -35,7 +35,7 @@ def query_charge(size: int) -> float:
     return QUERY_BASE + _READ_SLOPE * size / _KB
 
 
-class Budget:
+class RuBudget:
     """So many RU a second; what is not spent within a second is lost.
 
     A request is let in while anything is left, and may overdraw: what it costs is known only afterwards. The next ones

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.embedded.cosmos.operations import Operation
-from pytest_rtmedload.embedded.latency import Fault, Plan, finish
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation
+from pytest_rtmedload.embedded.latency import Plan, RequestFault, finish
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.settings import CosmosSettings
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 class _Odds:
     """What may happen to the requests of one operation."""
 
-    def __init__(self, operation: Operation, settings: CosmosSettings, seed: int) -> None:
+    def __init__(self, operation: CosmosOperation, settings: CosmosSettings, seed: int) -> None:
         self.delay = settings.delays[operation]
         self.rates = settings.error_rates[operation], settings.cut_rates[operation]
         streams = (random.Random(f"{seed}/cosmos/{kind}/{operation}") for kind in ("delay", "error", "cut"))
         self.delays, self.errors, self.cuts = streams
 
-    def fault(self) -> Fault | None:
+    def fault(self) -> RequestFault | None:
         if self.rates == (0, 0):
             return None
         error, cut = self.rates
         # Both are drawn for every request, so that raising one rate does not change which requests the other hits.
         is_cut, is_error = self.cuts.random() < cut, self.errors.random() < error
-        return Fault.CUT if is_cut else Fault.ERROR if is_error else None
+        return RequestFault.CUT if is_cut else RequestFault.ERROR if is_error else None
 
 
 class FateModel:
@@ -39,14 +39,14 @@ class FateModel:
 
     def __init__(self, settings: CosmosSettings, seed: int) -> None:
         self._pauses = [settings.stall] if settings.stall else []
-        self._odds = {operation: _Odds(operation, settings, seed) for operation in Operation}
+        self._odds = {operation: _Odds(operation, settings, seed) for operation in CosmosOperation}
         self._first: int | None = None
 
     def restart_clock(self) -> None:
         """Count the stall from the next request. Draws go on where they are."""
         self._first = None
 
-    def plan(self, operation: Operation, received: int) -> Plan:
+    def plan(self, operation: CosmosOperation, received: int) -> Plan:
         """The fate of a request that was fully received at `received` (`time.perf_counter_ns`)."""
         odds = self._odds[operation]
         drawn = odds.delay.draw(odds.delays)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.embedded.cosmos.operations import Operation
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation
 from pytest_rtmedload.embedded.series import Series
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ RESET_PATH: Final = "/_truth/reset"
 
 
 @dataclass(slots=True)
-class OperationTruth:
+class CosmosOperationTruth:
     """All requests of one kind since the last reset."""
 
     times: Series = field(default_factory=Series)
@@ -44,7 +44,7 @@ class OperationTruth:
         }
 
     @classmethod
-    def from_json(cls, wire: Mapping[str, Any]) -> OperationTruth:
+    def from_json(cls, wire: Mapping[str, Any]) -> CosmosOperationTruth:
         """The inverse of `to_json`."""
         statuses = Counter({int(status): n for status, n in wire["statuses"].items()})
         return cls(Series.from_json(wire["times"]), statuses, wire["charge"], wire["throttled"], wire["cut"])
@@ -54,13 +54,13 @@ class CosmosTruth:
     """The truth of all operations."""
 
     def __init__(self) -> None:
-        self.operations = {operation: OperationTruth() for operation in Operation}
+        self.operations = {operation: CosmosOperationTruth() for operation in CosmosOperation}
 
     def to_json(self) -> dict[str, Any]:
         """The body of `GET /_truth`."""
         return {"operations": {operation.value: truth.to_json() for operation, truth in self.operations.items()}}
 
 
-def read_truth(wire: Mapping[str, Any]) -> dict[Operation, OperationTruth]:
+def read_truth(wire: Mapping[str, Any]) -> dict[CosmosOperation, CosmosOperationTruth]:
     """Decode the body of `GET /_truth`."""
-    return {Operation(name): OperationTruth.from_json(part) for name, part in wire["operations"].items()}
+    return {CosmosOperation(name): CosmosOperationTruth.from_json(part) for name, part in wire["operations"].items()}

@@ -14,7 +14,7 @@ from pytest_rtmedload.embedded.cosmos.charges import LOOK_UP, read_charge, write
 from pytest_rtmedload.embedded.cosmos.errors import PARTITION_KEY_MISMATCH, CosmosError, bad_request
 from pytest_rtmedload.embedded.cosmos.patching import patch
 from pytest_rtmedload.embedded.cosmos.sql.query import compile_query
-from pytest_rtmedload.embedded.cosmos.wire import Answer
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.store import Container, Item, Properties
@@ -32,28 +32,28 @@ class Items:
         self._container = container
         self._key = key
 
-    def create(self, document: Properties) -> Answer:
+    def create(self, document: Properties) -> CosmosAnswer:
         """Store an item that is not there yet."""
         item_id = self._check(document)
         if self._container.find(self._key, item_id) is not None:
             raise CosmosError(409, "Entity with the specified id already exists in the system.", charge=write_charge(0))
         return self._store(document, 201)
 
-    def upsert(self, document: Properties, match: str = "") -> Answer:
+    def upsert(self, document: Properties, match: str = "") -> CosmosAnswer:
         """Store an item, in the place of the one with its id if there is one."""
         old = self._container.find(self._key, self._check(document))
         if old is not None:
             _check_version(old, match)
         return self._store(document, 201 if old is None else 200)
 
-    def replace(self, item_id: str, document: Properties, match: str = "") -> Answer:
+    def replace(self, item_id: str, document: Properties, match: str = "") -> CosmosAnswer:
         """Store an item in the place of the one that is there."""
         if self._check(document) != item_id:
             raise bad_request(f"the item's id {document['id']!r} is not the one it should replace, {item_id!r}")
         _check_version(self._find(item_id), match)
         return self._store(document, 200)
 
-    def patch(self, item_id: str, wanted: Any, match: str = "") -> Answer:
+    def patch(self, item_id: str, wanted: Any, match: str = "") -> CosmosAnswer:
         """Change parts of an item, if it fulfils the condition that may come along."""
         item = self._find(item_id)
         _check_version(item, match)
@@ -66,19 +66,19 @@ class Items:
         self._check(document)
         return self._store(document, 200)
 
-    def read(self, item_id: str, none_match: str = "") -> Answer:
+    def read(self, item_id: str, none_match: str = "") -> CosmosAnswer:
         """The item, unless the client has its version already."""
         item = self._find(item_id)
         if none_match in (item.etag, "*"):
-            return Answer(304, b"", LOOK_UP, item.etag)
-        return Answer(200, item.body, read_charge(len(item.body)), item.etag)
+            return CosmosAnswer(304, b"", LOOK_UP, item.etag)
+        return CosmosAnswer(200, item.body, read_charge(len(item.body)), item.etag)
 
-    def delete(self, item_id: str, match: str = "") -> Answer:
+    def delete(self, item_id: str, match: str = "") -> CosmosAnswer:
         """Forget the item."""
         item = self._find(item_id)
         _check_version(item, match)
         self._container.remove(self._key, item_id)
-        return Answer(204, b"", write_charge(len(item.body)))
+        return CosmosAnswer(204, b"", write_charge(len(item.body)))
 
     def _find(self, item_id: str) -> Item:
         item = self._container.find(self._key, item_id)
@@ -98,9 +98,9 @@ class Items:
             )
         return item_id
 
-    def _store(self, document: Properties, status: int) -> Answer:
+    def _store(self, document: Properties, status: int) -> CosmosAnswer:
         item = self._container.put(self._key, document)
-        return Answer(status, item.body, write_charge(len(item.body)), item.etag)
+        return CosmosAnswer(status, item.body, write_charge(len(item.body)), item.etag)
 
 
 def check_size(body: bytes) -> None:

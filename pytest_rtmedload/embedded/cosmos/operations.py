@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.cosmos.wire import Request
+    from pytest_rtmedload.embedded.cosmos.wire import CosmosRequest
 
 
-class Operation(StrEnum):
+class CosmosOperation(StrEnum):
     """A kind of request."""
 
     READ = "read"
@@ -29,30 +29,30 @@ class Operation(StrEnum):
 
 
 _BY_METHOD: Final = {
-    "GET": Operation.READ,
-    "PUT": Operation.REPLACE,
-    "PATCH": Operation.PATCH,
-    "DELETE": Operation.DELETE,
+    "GET": CosmosOperation.READ,
+    "PUT": CosmosOperation.REPLACE,
+    "PATCH": CosmosOperation.PATCH,
+    "DELETE": CosmosOperation.DELETE,
 }
 
 
-def operation_of(request: Request) -> Operation:
+def operation_of(request: CosmosRequest) -> CosmosOperation:
     """What a request is about."""
     segments = request.segments
     if len(segments) not in (5, 6) or segments[4] != "docs":
-        return Operation.METADATA
+        return CosmosOperation.METADATA
     if len(segments) == 6:
-        return _BY_METHOD.get(request.method, Operation.METADATA)
+        return _BY_METHOD.get(request.method, CosmosOperation.METADATA)
     if request.method == "GET":
-        return Operation.QUERY
-    return _posted(request) if request.method == "POST" else Operation.METADATA
+        return CosmosOperation.QUERY
+    return _posted(request) if request.method == "POST" else CosmosOperation.METADATA
 
 
-def _posted(request: Request) -> Operation:
+def _posted(request: CosmosRequest) -> CosmosOperation:
     if request.says(b"x-ms-cosmos-is-query-plan-request"):
-        return Operation.METADATA
+        return CosmosOperation.METADATA
     if request.says(b"x-ms-cosmos-is-batch-request"):
-        return Operation.BATCH
+        return CosmosOperation.BATCH
     if request.is_query:
-        return Operation.QUERY
-    return Operation.UPSERT if request.says(b"x-ms-documentdb-is-upsert") else Operation.CREATE
+        return CosmosOperation.QUERY
+    return CosmosOperation.UPSERT if request.says(b"x-ms-documentdb-is-upsert") else CosmosOperation.CREATE

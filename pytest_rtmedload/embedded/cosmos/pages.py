@@ -13,7 +13,7 @@ import orjson
 
 from pytest_rtmedload.embedded.cosmos.charges import query_charge
 from pytest_rtmedload.embedded.cosmos.errors import bad_request
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.sql.query import Query
@@ -31,7 +31,7 @@ class Page(NamedTuple):
     """The continuation; empty at the beginning."""
 
     @classmethod
-    def of(cls, request: Request, digest: str) -> Page:
+    def of(cls, request: CosmosRequest, digest: str) -> Page:
         """Read the headers."""
         try:
             size = int(request.header(b"x-ms-max-item-count") or -1)
@@ -80,7 +80,7 @@ def _is_place(found: dict[str, Any]) -> bool:
     return False
 
 
-def page_answer(owner: str, kind: bytes, query: Query, found: Found) -> Answer:
+def page_answer(owner: str, kind: bytes, query: Query, found: Found) -> CosmosAnswer:
     """The answer that holds a page: `kind` names the list of results, `owner` the resource id they belong to."""
     rid = orjson.dumps(owner)
     count = len(found.results)
@@ -88,4 +88,4 @@ def page_answer(owner: str, kind: bytes, query: Query, found: Found) -> Answer:
     headers = [("x-ms-item-count", str(count))]
     if found.next:
         headers.append(("x-ms-continuation", orjson.dumps(found.next | {"of": query.digest}).decode()))
-    return Answer(200, body, query_charge(found.loaded), "", tuple(headers))
+    return CosmosAnswer(200, body, query_charge(found.loaded), "", tuple(headers))

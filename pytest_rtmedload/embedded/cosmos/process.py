@@ -11,7 +11,7 @@ import sys
 
 from pytest_rtmedload.embedded.cosmos.app import CosmosApp
 from pytest_rtmedload.embedded.cosmos.settings import CosmosSettings
-from pytest_rtmedload.embedded.deadlines import Deadlines
+from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 from pytest_rtmedload.embedded.serving import Order, run, serve_http
 
 SERVER_HEADER = "rtmedload-embedded-cosmos"
@@ -21,7 +21,7 @@ async def serve(order: Order) -> None:
     """Serve the database for ever."""
     settings = order.settings.part(CosmosSettings)
     key = base64.b64encode(secrets.token_bytes(64)).decode()
-    deadlines = Deadlines()
+    deadlines = ServiceDeadlines()
     app = CosmosApp(settings, order.settings.seed, key, deadlines)
     try:
         await serve_http(app, order, SERVER_HEADER, key, {"cosmos model": settings.model}, proxy_headers=False)

@@ -14,9 +14,9 @@ import orjson
 from pytest_rtmedload.embedded.cosmos.errors import bad_request, not_embedded
 from pytest_rtmedload.embedded.cosmos.pages import MAX_PAGE_BYTES, Found, Page, page_answer
 from pytest_rtmedload.embedded.cosmos.partition_keys import canonical
-from pytest_rtmedload.embedded.cosmos.sql.query import Query, Run, compile_query
+from pytest_rtmedload.embedded.cosmos.sql.query import Query, QueryRun, compile_query
 from pytest_rtmedload.embedded.cosmos.sql.values import UNDEFINED
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ _WHOLE: Final = ("", "FF")
 """The range of all hashed partition keys."""
 
 
-async def run_query(container: Container, request: Request) -> Answer:
+async def run_query(container: Container, request: CosmosRequest) -> CosmosAnswer:
     """Answer a page of a query, or of all items.
 
     Raises:
@@ -50,7 +50,7 @@ async def run_query(container: Container, request: Request) -> Answer:
     return page_answer(container.rid, b"Documents", query, found)
 
 
-def parse_body(request: Request) -> tuple[str, dict[str, Any]]:
+def parse_body(request: CosmosRequest) -> tuple[str, dict[str, Any]]:
     """The text and the parameters of a query.
 
     Raises:
@@ -67,7 +67,7 @@ def parse_body(request: Request) -> tuple[str, dict[str, Any]]:
         raise bad_request("each parameter of a query has a name and a value") from None
 
 
-def plan_query(request: Request) -> Answer:
+def plan_query(request: CosmosRequest) -> CosmosAnswer:
     """How a client should run a query over the partitions: as it is, over the only range there is.
 
     Clients ask for it when the service leaves merging to them, and some always do.
@@ -86,14 +86,14 @@ def plan_query(request: Request) -> Answer:
     }
     whole = {"min": _WHOLE[0], "max": _WHOLE[1], "isMinInclusive": True, "isMaxInclusive": False}
     plan = {"partitionedQueryExecutionInfoVersion": 2, "queryInfo": info, "queryRanges": [whole]}
-    return Answer(200, orjson.dumps(plan), 1.0)
+    return CosmosAnswer(200, orjson.dumps(plan), 1.0)
 
 
-def query_properties(owner: str, kind: bytes, entries: list[dict[str, Any]], request: Request) -> Answer:
+def query_properties(owner: str, kind: bytes, entries: list[dict[str, Any]], request: CosmosRequest) -> CosmosAnswer:
     """A query over databases or containers, all in one page."""
     query_text, given = parse_body(request) if request.is_query else ("SELECT * FROM c", {})
     query = compile_query(query_text)
-    run, found = Run(query, given), Found()
+    run, found = QueryRun(query, given), Found()
     for entry in entries:
         run.add(orjson.dumps(entry))
     for result in run.results():
@@ -119,7 +119,7 @@ async def _stream(query: Query, given: dict[str, Any], scan: Scan, page: Page, f
 
 async def _collect(query: Query, given: dict[str, Any], scan: Scan, page: Page, found: Found) -> None:
     """Results that have to be seen together: all of them, and then the wanted page."""
-    run = Run(query, given)
+    run = QueryRun(query, given)
     for count, (_, item) in enumerate(scan, 1):
         if run.full:
             break
@@ -149,7 +149,7 @@ def _scan(container: Container, partitions: list[Partition], item_id: Any, after
             yield from ((partition, item) for item in items if item is not None and item.number > skip)
 
 
-def _partitions(container: Container, request: Request, query: Query, given: dict[str, Any]) -> list[Partition]:
+def _partitions(container: Container, request: CosmosRequest, query: Query, given: dict[str, Any]) -> list[Partition]:
     """The partitions that a query may look at and that can have results."""
     if (request.header(b"x-ms-start-epk"), request.header(b"x-ms-end-epk")) not in (("", ""), _WHOLE):
         raise not_embedded("queries by a range of hashed partition keys, such as the first part of a hierarchical key")
@@ -166,7 +166,7 @@ def _partitions(container: Container, request: Request, query: Query, given: dic
     return [partition for partition in container.partitions if partition.key.startswith(key)]
 
 
-def _check_cross_partition(request: Request) -> None:
+def _check_cross_partition(request: CosmosRequest) -> None:
     allowed = request.says(b"x-ms-documentdb-query-enablecrosspartition")
     if request.is_query and not allowed and not request.header(b"x-ms-documentdb-partitionkeyrangeid"):
         raise bad_request(

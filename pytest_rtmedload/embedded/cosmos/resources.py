@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pytest_rtmedload.embedded.cosmos.charges import Budget
+from pytest_rtmedload.embedded.cosmos.charges import RuBudget
 from pytest_rtmedload.embedded.cosmos.errors import OWNER_NOT_FOUND, CosmosError, not_embedded
 from pytest_rtmedload.embedded.cosmos.items import checked_id
 from pytest_rtmedload.embedded.cosmos.querying import plan_query, query_properties
 from pytest_rtmedload.embedded.cosmos.sql.query import MAX_TEXT
 from pytest_rtmedload.embedded.cosmos.store import Container, Database, check_ttl, new_database
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ class Account:
             raise CosmosError(404, "Owner resource does not exist", OWNER_NOT_FOUND)
         return found.containers[container]
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: CosmosRequest) -> CosmosAnswer:
         """Answer a request that is not about items.
 
         Raises:
@@ -66,7 +66,7 @@ class Account:
                 return self._one_container(request, self._database(name), container)
         return self._about_items(request)
 
-    def _about_items(self, request: Request) -> Answer:
+    def _about_items(self, request: CosmosRequest) -> CosmosAnswer:
         match request.segments:
             case ("dbs", name, "colls", container, "pkranges"):
                 return _ranges(self.container(name, container), request)
@@ -77,39 +77,39 @@ class Account:
                 raise not_embedded(f"{request.method} of {what}")
         raise AssertionError(request.segments)
 
-    def _all_databases(self, request: Request) -> Answer:
+    def _all_databases(self, request: CosmosRequest) -> CosmosAnswer:
         if request.method == "POST" and not request.is_query:
             properties = _new(request, self._databases)
             self._databases[properties["id"]] = new_database(properties, self._clock)
             return _told(properties, 201)
         return query_properties("", b"Databases", [one.properties for one in self._databases.values()], request)
 
-    def _one_database(self, request: Request, name: str) -> Answer:
+    def _one_database(self, request: CosmosRequest, name: str) -> CosmosAnswer:
         database = self._database(name)
         if request.method == "DELETE":
             del self._databases[name]
-            return Answer(204, b"", METADATA_CHARGE)
+            return CosmosAnswer(204, b"", METADATA_CHARGE)
         _check_method(request, "GET")
         return _told(database.properties)
 
-    def _all_containers(self, request: Request, database: Database) -> Answer:
+    def _all_containers(self, request: CosmosRequest, database: Database) -> CosmosAnswer:
         if request.method == "POST" and not request.is_query:
             properties = _new(request, database.containers)
             _check_container(properties)
-            budget = Budget(self._rus) if self._rus is not None else None
+            budget = RuBudget(self._rus) if self._rus is not None else None
             container = Container(properties, database.properties, self._clock, budget)
             database.containers[properties["id"]] = container
             return _told(container.properties, 201)
         entries = [one.properties for one in database.containers.values()]
         return query_properties(database.properties["_rid"], b"DocumentCollections", entries, request)
 
-    def _one_container(self, request: Request, database: Database, name: str) -> Answer:
+    def _one_container(self, request: CosmosRequest, database: Database, name: str) -> CosmosAnswer:
         container = database.containers.get(name)
         if container is None:
             raise CosmosError(404, "Resource Not Found")
         if request.method == "DELETE":
             del database.containers[name]
-            return Answer(204, b"", METADATA_CHARGE)
+            return CosmosAnswer(204, b"", METADATA_CHARGE)
         if request.method == "PUT":
             wanted = request.json_object()
             _check_container(wanted)
@@ -124,7 +124,7 @@ class Account:
         return self._databases[name]
 
 
-def _about(request: Request) -> Answer:
+def _about(request: CosmosRequest) -> CosmosAnswer:
     here = [{"name": "Embedded", "databaseAccountEndpoint": f"http://{request.header(b'host')}/"}]
     return _told(
         {
@@ -146,11 +146,11 @@ def _about(request: Request) -> Answer:
     )
 
 
-def _told(properties: dict[str, Any], status: int = 200) -> Answer:
-    return Answer(status, orjson.dumps(properties), METADATA_CHARGE, properties.get("_etag", ""))
+def _told(properties: dict[str, Any], status: int = 200) -> CosmosAnswer:
+    return CosmosAnswer(status, orjson.dumps(properties), METADATA_CHARGE, properties.get("_etag", ""))
 
 
-def _new(request: Request, existing: dict[str, Any]) -> dict[str, Any]:
+def _new(request: CosmosRequest, existing: dict[str, Any]) -> dict[str, Any]:
     properties = request.json_object()
     if checked_id(properties.get("id")) in existing:
         raise CosmosError(409, "Resource with specified id or name already exists.")
@@ -164,15 +164,15 @@ def _check_container(properties: dict[str, Any]) -> None:
             raise not_embedded(f"the container property {name}")
 
 
-def _check_method(request: Request, *allowed: str) -> None:
+def _check_method(request: CosmosRequest, *allowed: str) -> None:
     if request.method not in allowed:
         raise CosmosError(405, f"{request.method} is not possible at {request.path}")
 
 
-def _ranges(container: Container, request: Request) -> Answer:
+def _ranges(container: Container, request: CosmosRequest) -> CosmosAnswer:
     _check_method(request, "GET")
     if request.header(b"if-none-match") == _RANGES_ETAG:
-        return Answer(304, b"", METADATA_CHARGE, _RANGES_ETAG)
+        return CosmosAnswer(304, b"", METADATA_CHARGE, _RANGES_ETAG)
     whole: dict[str, Any] = {
         "id": "0",
         "_rid": container.rid,
@@ -182,4 +182,4 @@ def _ranges(container: Container, request: Request) -> Answer:
     }
     whole |= {"ridPrefix": 0, "throughputFraction": 1, "status": "online", "parents": []}
     told = {"_rid": container.rid, "PartitionKeyRanges": [whole], "_count": 1}
-    return Answer(200, orjson.dumps(told), METADATA_CHARGE, _RANGES_ETAG)
+    return CosmosAnswer(200, orjson.dumps(told), METADATA_CHARGE, _RANGES_ETAG)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.embedded.cosmos.authentication import Gate
+from pytest_rtmedload.embedded.cosmos.authentication import KeyGate
 from pytest_rtmedload.embedded.cosmos.batches import run_batch
 from pytest_rtmedload.embedded.cosmos.errors import (
     COLLECTION_RID_MISMATCH,
@@ -18,9 +18,9 @@ from pytest_rtmedload.embedded.cosmos.errors import (
     not_embedded,
 )
 from pytest_rtmedload.embedded.cosmos.items import Items, check_size
-from pytest_rtmedload.embedded.cosmos.operations import Operation
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation
 from pytest_rtmedload.embedded.cosmos.querying import run_query
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request, refusal
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest, refusal
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.resources import Account
@@ -33,19 +33,19 @@ class CosmosService:
     """The service behind the wire."""
 
     def __init__(self, key: str, account: Account) -> None:
-        self._gate = Gate(key)
+        self._gate = KeyGate(key)
         self._account = account
 
-    async def answer(self, operation: Operation, request: Request, now: int) -> tuple[Answer, str]:
+    async def answer(self, operation: CosmosOperation, request: CosmosRequest, now: int) -> tuple[CosmosAnswer, str]:
         """The answer, and the session token that goes with it; `now` is `time.perf_counter_ns`."""
         container = None
         try:
             self._gate.check(request)
-            if operation is Operation.METADATA:
+            if operation is CosmosOperation.METADATA:
                 return self._account.answer(request), ""
             container = self._container(request)
             _check_budget(container, now)
-            is_query = operation is Operation.QUERY
+            is_query = operation is CosmosOperation.QUERY
             answer = await _query(container, request) if is_query else _write_or_read(container, operation, request)
         except CosmosError as error:
             answer = refusal(error)
@@ -55,7 +55,7 @@ class CosmosService:
             container.budget.spend(answer.charge)
         return answer, f"0:-1#{container.lsn}"
 
-    def _container(self, request: Request) -> Container:
+    def _container(self, request: CosmosRequest) -> Container:
         container = self._account.container(request.segments[1], request.segments[3])
         if request.header(b"x-ms-cosmos-intended-collection-rid") not in ("", container.rid):
             raise bad_request("the container is another one than the client knows", COLLECTION_RID_MISMATCH)
@@ -69,33 +69,33 @@ def _check_budget(container: Container, now: int) -> None:
         raise CosmosError(429, message, THROTTLED, retry_after_ms=wait_ms)
 
 
-async def _query(container: Container, request: Request) -> Answer:
+async def _query(container: Container, request: CosmosRequest) -> CosmosAnswer:
     if request.header(b"a-im"):
         raise not_embedded("the change feed")
     return await run_query(container, request)
 
 
-def _write_or_read(container: Container, operation: Operation, request: Request) -> Answer:
+def _write_or_read(container: Container, operation: CosmosOperation, request: CosmosRequest) -> CosmosAnswer:
     key = container.partition_key.parse_header(request.header(b"x-ms-documentdb-partitionkey"))
-    if operation is Operation.READ:
+    if operation is CosmosOperation.READ:
         return Items(container, key).read(request.segments[-1], request.header(b"if-none-match"))
     check_size(request.body)
-    if operation is Operation.BATCH:
+    if operation is CosmosOperation.BATCH:
         return run_batch(container, key, request.json())
     answer = _write(Items(container, key), operation, request)
     return answer._replace(body=b"") if request.header(b"prefer") == _NO_CONTENT else answer
 
 
-def _write(items: Items, operation: Operation, request: Request) -> Answer:
+def _write(items: Items, operation: CosmosOperation, request: CosmosRequest) -> CosmosAnswer:
     item_id, match = request.segments[-1], request.header(b"if-match")
     match operation:
-        case Operation.CREATE:
+        case CosmosOperation.CREATE:
             return items.create(request.json_object())
-        case Operation.UPSERT:
+        case CosmosOperation.UPSERT:
             return items.upsert(request.json_object(), match)
-        case Operation.REPLACE:
+        case CosmosOperation.REPLACE:
             return items.replace(item_id, request.json_object(), match)
-        case Operation.PATCH:
+        case CosmosOperation.PATCH:
             return items.patch(item_id, request.json_object(), match)
         case _:
             return items.delete(item_id, match)

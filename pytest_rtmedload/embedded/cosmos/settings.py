@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from pytest_rtmedload.embedded.cosmos.operations import Operation
-from pytest_rtmedload.embedded.distributions import Distribution
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation
+from pytest_rtmedload.embedded.distributions import DelayModel
 from pytest_rtmedload.embedded.keys import Key, Variants, number, share, stall
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.embedded.keys import Given, Pause
 
-_READ: Final = Distribution.parse("lognormal(3ms, 0.4)")
-_WRITE: Final = Distribution.parse("lognormal(4ms, 0.35)")
-_QUERY: Final = Distribution.parse("lognormal(6ms, 0.4)")
-DEFAULT_DELAYS: Final = dict.fromkeys(Operation, _WRITE) | {
-    Operation.READ: _READ,
-    Operation.QUERY: _QUERY,
-    Operation.METADATA: _READ,
+_READ: Final = DelayModel.parse("lognormal(3ms, 0.4)")
+_WRITE: Final = DelayModel.parse("lognormal(4ms, 0.35)")
+_QUERY: Final = DelayModel.parse("lognormal(6ms, 0.4)")
+DEFAULT_DELAYS: Final = dict.fromkeys(CosmosOperation, _WRITE) | {
+    CosmosOperation.READ: _READ,
+    CosmosOperation.QUERY: _QUERY,
+    CosmosOperation.METADATA: _READ,
 }
-_OPERATIONS: Final = Variants("OPERATION", tuple(Operation))
+_OPERATIONS: Final = Variants("OPERATION", tuple(CosmosOperation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class CosmosSettings:
         Key("cosmos.stall", "none", "LENGTH@START: everything waits; START counts from the first request", fault=True),
     )
 
-    delays: Mapping[Operation, Distribution]
+    delays: Mapping[CosmosOperation, DelayModel]
     rus: int | None
-    error_rates: Mapping[Operation, float]
-    cut_rates: Mapping[Operation, float]
+    error_rates: Mapping[CosmosOperation, float]
+    cut_rates: Mapping[CosmosOperation, float]
     stall: Pause | None
 
     @classmethod
@@ -55,10 +55,10 @@ class CosmosSettings:
             ValueError: one line that names the key and what is allowed.
         """
         return cls(
-            delays=given.each("cosmos.delay", Distribution.parse, DEFAULT_DELAYS),
+            delays=given.each("cosmos.delay", DelayModel.parse, DEFAULT_DELAYS),
             rus=given.one("cosmos.rus", number(1), None),
-            error_rates=given.each("cosmos.error_rate", share, dict.fromkeys(Operation, 0.0)),
-            cut_rates=given.each("cosmos.cut_rate", share, dict.fromkeys(Operation, 0.0)),
+            error_rates=given.each("cosmos.error_rate", share, dict.fromkeys(CosmosOperation, 0.0)),
+            cut_rates=given.each("cosmos.cut_rate", share, dict.fromkeys(CosmosOperation, 0.0)),
             stall=given.one("cosmos.stall", stall, None),
         )
 

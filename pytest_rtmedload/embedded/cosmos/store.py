@@ -22,7 +22,7 @@ from pytest_rtmedload.embedded.cosmos.partition_keys import PartitionKeyDefiniti
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_rtmedload.embedded.cosmos.charges import Budget
+    from pytest_rtmedload.embedded.cosmos.charges import RuBudget
 
     Clock = Callable[[], float]
     Properties = dict[str, Any]
@@ -57,7 +57,7 @@ class Partition:
 class Container:
     """A container; its properties are what was sent to create it."""
 
-    def __init__(self, properties: Properties, owner: Properties, clock: Clock, budget: Budget | None) -> None:
+    def __init__(self, properties: Properties, owner: Properties, clock: Clock, budget: RuBudget | None) -> None:
         self.partition_key = PartitionKeyDefinition.parse(properties.get("partitionKey"))
         self.properties = stamped(properties, _rid(8, owner), clock)
         self.properties |= {"_docs": "docs/", "_sprocs": "sprocs/", "_triggers": "triggers/", "_udfs": "udfs/"}

@@ -20,7 +20,7 @@ _VERSION: Final = (b"x-ms-version", b"2020-07-15")
 _JSON: Final = (b"content-type", b"application/json")
 
 
-class Request(NamedTuple):
+class CosmosRequest(NamedTuple):
     """A request whose body is here."""
 
     method: str
@@ -32,7 +32,7 @@ class Request(NamedTuple):
     body: bytes
 
     @classmethod
-    def of(cls, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Request:
+    def of(cls, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> CosmosRequest:
         """A request as ASGI has it: the path is decoded already."""
         return cls(method, path, tuple([part for part in path.split("/") if part]), headers, body)
 
@@ -74,7 +74,7 @@ class Request(NamedTuple):
         return found
 
 
-class Answer(NamedTuple):
+class CosmosAnswer(NamedTuple):
     """What is answered."""
 
     status: int
@@ -102,7 +102,7 @@ class Answer(NamedTuple):
         return found
 
 
-def refusal(error: CosmosError) -> Answer:
+def refusal(error: CosmosError) -> CosmosAnswer:
     """The answer that tells an error."""
     headers = []
     if error.substatus:
@@ -110,4 +110,4 @@ def refusal(error: CosmosError) -> Answer:
     if error.retry_after_ms is not None:
         headers.append(("x-ms-retry-after-ms", str(error.retry_after_ms)))
     body = orjson.dumps({"code": error.code, "message": error.message})
-    return Answer(error.status, body, error.charge, "", tuple(headers))
+    return CosmosAnswer(error.status, body, error.charge, "", tuple(headers))

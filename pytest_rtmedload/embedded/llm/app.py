@@ -14,25 +14,25 @@ import orjson
 from pytest_rtmedload.embedded.asgi import read_body, received_ns
 from pytest_rtmedload.embedded.llm import ground_truth as truth_module
 from pytest_rtmedload.embedded.llm.errors import ApiError, no_such_model, too_many
-from pytest_rtmedload.embedded.llm.exchange import Exchange, HungUp
+from pytest_rtmedload.embedded.llm.exchange import HungUp, LlmExchange
 from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
 from pytest_rtmedload.embedded.llm.limits import Limits
 from pytest_rtmedload.embedded.llm.pace import PaceModel
 from pytest_rtmedload.embedded.llm.replies import compose
 from pytest_rtmedload.embedded.llm.requests import CHAT, ChatRequest, Route, authenticate, is_azure, route
-from pytest_rtmedload.embedded.llm.speaking import Reply, Speaker
+from pytest_rtmedload.embedded.llm.speaking import LlmReply, Speaker
 from pytest_rtmedload.embedded.llm.wire import DEFAULT_MODELS, Writer, model_entry, model_list
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.asgi import Receive, Scope, Send
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
     from pytest_rtmedload.embedded.llm.settings import LlmSettings
 
 
 class LlmApp:
     """The ASGI callable."""
 
-    def __init__(self, settings: LlmSettings, seed: int, key: str, deadlines: Deadlines) -> None:
+    def __init__(self, settings: LlmSettings, seed: int, key: str, deadlines: ServiceDeadlines) -> None:
         self._settings = settings
         self._seed = seed
         self._key = key
@@ -45,7 +45,7 @@ class LlmApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         body = await read_body(receive)
-        exchange = Exchange(scope, receive, send, received_ns(scope))
+        exchange = LlmExchange(scope, receive, send, received_ns(scope))
         told = self._about(exchange)
         if told is not None:
             await exchange.answer(orjson.dumps(told), [])
@@ -59,7 +59,7 @@ class LlmApp:
             content = orjson.dumps(error.body(is_azure(exchange.path)))
             await exchange.answer(content, [*error.headers, *self._limits.headers(exchange.received)], error.status)
 
-    def _about(self, exchange: Exchange) -> dict[str, Any] | None:
+    def _about(self, exchange: LlmExchange) -> dict[str, Any] | None:
         """What is asked about the service itself; None when something else is asked."""
         match exchange.method, exchange.path:
             case "GET", truth_module.PATH:
@@ -70,7 +70,7 @@ class LlmApp:
                 return {"reset": True}
         return None
 
-    async def _serve(self, exchange: Exchange, body: bytes, request_id: str) -> None:
+    async def _serve(self, exchange: LlmExchange, body: bytes, request_id: str) -> None:
         scope = exchange.scope
         where = route(exchange.method, exchange.path, scope["query_string"])
         authenticate(scope["headers"], self._key)
@@ -89,11 +89,11 @@ class LlmApp:
         finally:
             self._limits.leave()
 
-    def _reply(self, where: Route, body: bytes, request_id: str) -> Reply:
+    def _reply(self, where: Route, body: bytes, request_id: str) -> LlmReply:
         request = ChatRequest.parse(body, where.name)
         self._check_model(request.model)
         tokens = compose(self._seed, request.turns, self._settings.tokens)
-        return Reply(request, tokens, Writer(request_id, request.model, where.azure))
+        return LlmReply(request, tokens, Writer(request_id, request.model, where.azure))
 
     def _models(self, name: str | None) -> bytes:
         if name is None:

@@ -17,7 +17,7 @@ class HungUp(Exception):  # noqa: N818 - what the client did; no error
     """Nobody listens any more."""
 
 
-class Exchange:
+class LlmExchange:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, received: int) -> None:

@@ -29,7 +29,7 @@ class Step(NamedTuple):
 class Fate:
     """What one request experiences."""
 
-    def __init__(self, generator: random.Random, settings: LlmSettings, clock: Clock) -> None:
+    def __init__(self, generator: random.Random, settings: LlmSettings, clock: StallClock) -> None:
         self._generator = generator
         self._settings = settings
         self._clock = clock
@@ -48,7 +48,7 @@ class Fate:
             due = self._clock.finish(due, drawn)
 
 
-class Clock:
+class StallClock:
     """Counts the time of the stall from the first request."""
 
     def __init__(self, settings: LlmSettings) -> None:
@@ -73,7 +73,7 @@ class PaceModel:
         self._settings = settings
         self._seed = seed
         self._requests = 0
-        self.clock = Clock(settings)
+        self.clock = StallClock(settings)
 
     def fate(self) -> Fate:
         """The fate of the next request."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import sys
 
-from pytest_rtmedload.embedded.deadlines import Deadlines
+from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
 from pytest_rtmedload.embedded.llm.app import LlmApp
 from pytest_rtmedload.embedded.llm.settings import LlmSettings
 from pytest_rtmedload.embedded.serving import Order, run, serve_http
@@ -20,7 +20,7 @@ async def serve(order: Order) -> None:
     """Serve the LLM for ever."""
     settings = order.settings.part(LlmSettings)
     key = secrets.token_hex(16)
-    deadlines = Deadlines()
+    deadlines = ServiceDeadlines()
     app = LlmApp(settings, order.settings.seed, key, deadlines)
     try:
         await serve_http(app, order, SERVER_HEADER, key, {"llm model": settings.model})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from pytest_rtmedload.embedded.distributions import Distribution
+from pytest_rtmedload.embedded.distributions import DelayModel
 from pytest_rtmedload.embedded.keys import Key, number, share, stall
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.embedded.keys import Given, Pause
 
-DEFAULT_TTFT: Final = Distribution.parse("lognormal(90ms, 0.35)")
-DEFAULT_INTER_TOKEN: Final = Distribution.parse("lognormal(18ms, 0.3)")
+DEFAULT_TTFT: Final = DelayModel.parse("lognormal(90ms, 0.35)")
+DEFAULT_INTER_TOKEN: Final = DelayModel.parse("lognormal(18ms, 0.3)")
 FAULTS: Final = {
     "error": "requests answered 500",
     "unavailable": "requests answered 503",
@@ -46,8 +46,8 @@ class LlmSettings:
         Key("llm.stall", "none", "LENGTH@START: no token leaves; START counts from the first request", fault=True),
     )
 
-    ttft: Distribution
-    inter_token: Distribution
+    ttft: DelayModel
+    inter_token: DelayModel
     tokens: int | None
     models: tuple[str, ...]
     """Empty: every name exists."""
@@ -66,8 +66,8 @@ class LlmSettings:
             ValueError: one line that names the key and what is allowed.
         """
         return cls(
-            ttft=given.one("llm.ttft", Distribution.parse, DEFAULT_TTFT),
-            inter_token=given.one("llm.inter_token", Distribution.parse, DEFAULT_INTER_TOKEN),
+            ttft=given.one("llm.ttft", DelayModel.parse, DEFAULT_TTFT),
+            inter_token=given.one("llm.inter_token", DelayModel.parse, DEFAULT_INTER_TOKEN),
             tokens=given.one("llm.tokens", number(1, 100_000), None),
             models=given.one("llm.models", _names, ()),
             rpm=given.one("llm.rpm", number(1), None),

@@ -16,8 +16,8 @@ from pytest_rtmedload.embedded.llm.wire import MALFORMED, Usage, Writer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_rtmedload.embedded.deadlines import Deadlines
-    from pytest_rtmedload.embedded.llm.exchange import Exchange
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
+    from pytest_rtmedload.embedded.llm.exchange import LlmExchange
     from pytest_rtmedload.embedded.llm.ground_truth import LlmTruth
     from pytest_rtmedload.embedded.llm.limits import Headers
     from pytest_rtmedload.embedded.llm.pace import Fate, Step
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
-class Reply:
+class LlmReply:
     """What is to be said, token by token."""
 
     def __init__(self, request: ChatRequest, tokens: list[str], writer: Writer) -> None:
@@ -42,13 +42,13 @@ class Reply:
 class Speaker:
     """Answers one request."""
 
-    def __init__(self, exchange: Exchange, deadlines: Deadlines, truth: LlmTruth, headers: Headers) -> None:
+    def __init__(self, exchange: LlmExchange, deadlines: ServiceDeadlines, truth: LlmTruth, headers: Headers) -> None:
         self._exchange = exchange
         self._until = deadlines.until
         self._truth = truth
         self._headers = headers
 
-    async def speak(self, reply: Reply, fate: Fate) -> None:
+    async def speak(self, reply: LlmReply, fate: Fate) -> None:
         """Answer as fate will have it.
 
         Raises:
@@ -66,7 +66,7 @@ class Speaker:
         else:
             await self._complete(reply, fate, steps)
 
-    async def _complete(self, reply: Reply, fate: Fate, steps: Iterator[Step]) -> None:
+    async def _complete(self, reply: LlmReply, fate: Fate, steps: Iterator[Step]) -> None:
         turns = [next(steps) for _ in reply.tokens]
         await self._until(turns[-1].due)
         if fate.fault in ("cut", "hang"):
@@ -82,7 +82,7 @@ class Speaker:
         self._truth.tokens["completion"] += len(reply.tokens)
         self._truth.completion.add(drawn, total)
 
-    async def _stream(self, reply: Reply, fate: Fate, steps: Iterator[Step]) -> None:
+    async def _stream(self, reply: LlmReply, fate: Fate, steps: Iterator[Step]) -> None:
         sent = await self._say_first(reply, next(steps))
         sent = await self._say(reply, reply.tokens[1 : reply.middle], steps, sent)
         if fate.fault == "malformed":
@@ -94,7 +94,7 @@ class Speaker:
         usage = reply.usage if reply.request.include_usage else None
         await self._exchange.end(reply.writer.closing(reply.finish, usage))
 
-    async def _say_first(self, reply: Reply, step: Step) -> int:
+    async def _say_first(self, reply: LlmReply, step: Step) -> int:
         await self._until(step.due)
         writer, now = reply.writer, time.perf_counter_ns()
         total = now - self._exchange.received
@@ -105,7 +105,7 @@ class Speaker:
         self._truth.first_token.add(step.drawn, total)
         return now
 
-    async def _say(self, reply: Reply, pieces: Sequence[str], steps: Iterator[Step], sent: int) -> int:
+    async def _say(self, reply: LlmReply, pieces: Sequence[str], steps: Iterator[Step], sent: int) -> int:
         """Send tokens; `sent` is when the one before them left, and what is returned when the last of them did."""
         for piece, step in zip(pieces, steps, strict=False):
             await self._until(step.due)

@@ -31,7 +31,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Hangup:
     """End the connection; nothing after it is done."""
 
     due: int
@@ -40,10 +40,10 @@ class End:
     reason: str = ""
 
 
-Action = Send | End
+Action = Send | Hangup
 
 
-class Conversation(Protocol):
+class SpeechConversation(Protocol):
     """The state machine of one connection."""
 
     def open(self, now: int) -> bool:

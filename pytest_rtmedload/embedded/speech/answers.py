@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.embedded.speech.actions import Action, End, Send
-from pytest_rtmedload.embedded.speech.faults import LATE_NS, Fault, Kind
+from pytest_rtmedload.embedded.speech.actions import Action, Hangup, Send
+from pytest_rtmedload.embedded.speech.faults import LATE_NS, FaultKind, SpeechFault
 from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, text_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.embedded.speech.hearing import Span
+    from pytest_rtmedload.embedded.speech.hearing import Voiced
 
-_TAKEN = {"turn.start": Kind.NO_TURN_START, "turn.end": Kind.NO_TURN_END}
+_TAKEN = {"turn.start": FaultKind.NO_TURN_START, "turn.end": FaultKind.NO_TURN_END}
 
 
 class Answers:
     """Makes the messages of one turn."""
 
-    def __init__(self, request_id: str, rate: int, fault: Fault | None) -> None:
+    def __init__(self, request_id: str, rate: int, fault: SpeechFault | None) -> None:
         self.over = False
         """Nothing more is answered."""
         self.rate = rate
@@ -34,12 +34,12 @@ class Answers:
     @property
     def silent(self) -> bool:
         """Whether nothing is ever answered."""
-        return self._fault is not None and self._fault.kind is Kind.SILENT
+        return self._fault is not None and self._fault.kind is FaultKind.SILENT
 
     @property
     def status(self) -> str | None:
         """The recognition status that takes the place of every other."""
-        return self._fault.value if self._fault is not None and self._fault.kind is Kind.STATUS else None
+        return self._fault.value if self._fault is not None and self._fault.kind is FaultKind.STATUS else None
 
     def say(
         self, path: str, due: int, body: dict[str, object], sent: Callable[[int], object] | None = None
@@ -49,22 +49,22 @@ class Answers:
         if self.over or self.silent or (kind is not None and kind is _TAKEN.get(path)):
             return []
         data = text_message(path, self._request_id, body)
-        broken = kind is Kind.MALFORMED and path == "speech.phrase"
+        broken = kind is FaultKind.MALFORMED and path == "speech.phrase"
         return [Send(data[:-1] if broken else data, due, sent)]
 
     def fail(self, due: int, *, late: bool) -> list[Action]:
         """The end of the connection, if the fault wants it here."""
         fault = self._fault
-        if fault is None or fault.kind not in (Kind.DROP, Kind.CLOSE) or fault.late is not late:
+        if fault is None or fault.kind not in (FaultKind.DROP, FaultKind.CLOSE) or fault.late is not late:
             return []
         return self.end(due + LATE_NS if late else due, int(fault.value) if fault.value else None, "Injected fault")
 
     def end(self, due: int, code: int | None, reason: str) -> list[Action]:
         """The end of the connection."""
         self.over = True
-        return [End(due, code, reason)]
+        return [Hangup(due, code, reason)]
 
-    def place(self, span: Span) -> dict[str, object]:
+    def place(self, span: Voiced) -> dict[str, object]:
         """Where a span is in the audio."""
         return {"Offset": self.ticks(span.begin), "Duration": self.ticks(span.end) - self.ticks(span.begin)}
 

@@ -33,7 +33,7 @@ class Api(StrEnum):
     TTS = "tts"
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What a fault does."""
 
     REFUSE = "refuse"
@@ -57,17 +57,23 @@ class Kind(StrEnum):
 
 
 _PLAIN: Final = (
-    Kind.NO_UPGRADE, Kind.SILENT, Kind.DROP, Kind.MALFORMED, Kind.STALL, Kind.NO_TURN_START, Kind.NO_TURN_END,
-)  # fmt: skip
-_EARLY_OR_LATE: Final = (Kind.DROP, Kind.CLOSE)
-_ONLY: Final = {Kind.STATUS: Api.STT, Kind.MALFORMED: Api.STT, Kind.STALL: Api.TTS}
+    FaultKind.NO_UPGRADE,
+    FaultKind.SILENT,
+    FaultKind.DROP,
+    FaultKind.MALFORMED,
+    FaultKind.STALL,
+    FaultKind.NO_TURN_START,
+    FaultKind.NO_TURN_END,
+)
+_EARLY_OR_LATE: Final = (FaultKind.DROP, FaultKind.CLOSE)
+_ONLY: Final = {FaultKind.STATUS: Api.STT, FaultKind.MALFORMED: Api.STT, FaultKind.STALL: Api.TTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SpeechFault:
     """One way to fail."""
 
-    kind: Kind
+    kind: FaultKind
     value: str = ""
     """The HTTP status, the close code or the recognition status."""
     late: bool = False
@@ -89,54 +95,54 @@ class Fault:
     @property
     def at_upgrade(self) -> bool:
         """Whether it hits before there is a WebSocket."""
-        return self.kind in (Kind.REFUSE, Kind.NO_UPGRADE)
+        return self.kind in (FaultKind.REFUSE, FaultKind.NO_UPGRADE)
 
     def fits(self, api: Api) -> bool:
         """Whether this service can fail this way."""
         return _ONLY.get(self.kind, api) == api
 
     def __str__(self) -> str:
-        name = self.value if self.kind is Kind.REFUSE else f"{self.kind}_{self.value}" if self.value else self.kind
+        name = self.value if self.kind is FaultKind.REFUSE else f"{self.kind}_{self.value}" if self.value else self.kind
         return name + (LATE if self.late else "")
 
 
 def names() -> list[str]:
     """Every fault, as it is written."""
     closes = [f"close_{code}" for code in CLOSE_CODES]
-    either = [f"{name}[{LATE}]" for name in (Kind.DROP, *closes)]
+    either = [f"{name}[{LATE}]" for name in (FaultKind.DROP, *closes)]
     plain = [kind for kind in _PLAIN if kind not in _EARLY_OR_LATE]
     return [*map(str, REFUSALS), *either, *plain, *(f"status_{status}" for status in STATUSES)]
 
 
-def _split(name: str) -> tuple[Kind | None, str]:
+def _split(name: str) -> tuple[FaultKind | None, str]:
     kind, _, value = name.partition("_")
     if name in map(str, REFUSALS):
-        return Kind.REFUSE, name
-    if kind == Kind.CLOSE and value in map(str, CLOSE_CODES):
-        return Kind.CLOSE, value
-    if kind == Kind.STATUS and value in STATUSES:
-        return Kind.STATUS, value
-    return (Kind(name), "") if name in _PLAIN else (None, "")
+        return FaultKind.REFUSE, name
+    if kind == FaultKind.CLOSE and value in map(str, CLOSE_CODES):
+        return FaultKind.CLOSE, value
+    if kind == FaultKind.STATUS and value in STATUSES:
+        return FaultKind.STATUS, value
+    return (FaultKind(name), "") if name in _PLAIN else (None, "")
 
 
 class FaultPlan:
     """Decides which connections and requests of one service fail."""
 
-    def __init__(self, fault: Fault | None, rate: float, limit: int | None, seed: str) -> None:
+    def __init__(self, fault: SpeechFault | None, rate: float, limit: int | None, seed: str) -> None:
         self._fault = fault
         self._rate = rate
         self._left = limit
         self._random = random.Random(seed)
 
-    def next_connection(self) -> Fault | None:
+    def next_connection(self) -> SpeechFault | None:
         """What happens to the next upgrade."""
         return self._draw() if self._fault is not None and self._fault.at_upgrade else None
 
-    def next_request(self) -> Fault | None:
+    def next_request(self) -> SpeechFault | None:
         """What happens to the next request of a connection that stands."""
         return self._draw() if self._fault is not None and not self._fault.at_upgrade else None
 
-    def _draw(self) -> Fault | None:
+    def _draw(self) -> SpeechFault | None:
         if self._random.random() >= self._rate or self._left == 0:
             return None
         if self._left is not None:

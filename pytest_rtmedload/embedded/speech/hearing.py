@@ -23,7 +23,7 @@ LONGEST_MS: Final = 30_000
 _SAMPLE_BYTES: Final = 2
 
 
-class Span(NamedTuple):
+class Voiced(NamedTuple):
     """`[begin, end)` of speech, in samples since the first one of the turn."""
 
     begin: int
@@ -39,10 +39,10 @@ class Began(NamedTuple):
 class Ended(NamedTuple):
     """An utterance is complete."""
 
-    span: Span
+    span: Voiced
 
 
-class Ear:
+class SpeechEar:
     """Listens to one turn and keeps its sound until it is told to forget it."""
 
     def __init__(self, rate: int, segmentation_ms: int) -> None:
@@ -62,11 +62,11 @@ class Ear:
         return self._forgotten + len(self._audio) // _SAMPLE_BYTES
 
     @property
-    def speech(self) -> Span | None:
+    def speech(self) -> Voiced | None:
         """The utterance that is going on, up to its last voiced window."""
-        return None if self._begin is None else Span(self._begin * self._window, self._end * self._window)
+        return None if self._begin is None else Voiced(self._begin * self._window, self._end * self._window)
 
-    def samples(self, span: Span) -> NDArray[np.int16]:
+    def samples(self, span: Voiced) -> NDArray[np.int16]:
         """The sound of a span, as far as it was received and is not forgotten."""
         begin, end = (_SAMPLE_BYTES * max(0, position - self._forgotten) for position in span)
         sound = self._audio[begin:end]
@@ -84,7 +84,7 @@ class Ear:
         events = (self._step(voiced) for voiced in self._judge())
         return [event for event in events if event is not None]
 
-    def finish(self) -> Span | None:
+    def finish(self) -> Voiced | None:
         """The audio ends here, and with it the utterance that was going on."""
         span, self._begin = self.speech, None
         return span

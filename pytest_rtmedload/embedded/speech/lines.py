@@ -26,7 +26,7 @@ _SAMPLE_BYTES: Final = 2
 
 
 @dataclass(frozen=True)
-class Line:
+class SpeechLine:
     """What a clip says."""
 
     name: str
@@ -47,7 +47,7 @@ class Line:
         return " ".join(self.words[: max(1, said)])
 
 
-class Lines:
+class SpeechLines:
     """All lines, and their sounds."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Lines:
         for fingerprints in (self._whole, *self._beginnings):
             fingerprints.warm_up()
 
-    def recognise(self, samples: NDArray[np.int16], rate: int, guess: Line | None = None) -> Line | None:
+    def recognise(self, samples: NDArray[np.int16], rate: int, guess: SpeechLine | None = None) -> SpeechLine | None:
         """The line that an utterance is; a good guess saves comparing it with all of them."""
         sound = resample(samples, rate, RATE)
         if guess is not None and self._alone[guess.name].recognise(sound):
@@ -70,7 +70,7 @@ class Lines:
         name = self._whole.recognise(sound)
         return self._lines[name] if name else None
 
-    def begun(self, samples: NDArray[np.int16], rate: int) -> Line | None:
+    def begun(self, samples: NDArray[np.int16], rate: int) -> SpeechLine | None:
         """The line that begins as this speech does."""
         sound = resample(samples, rate, RATE)
         known = self._beginnings[rung(len(sound) / SAMPLES_PER_MS)]
@@ -88,9 +88,9 @@ def lexical(text: str) -> str:
     return " ".join(re.findall(r"[\w]+(?:'[\w]+)*", text.lower().replace("’", "'")))
 
 
-def _line(item: Clip) -> Line:
+def _line(item: Clip) -> SpeechLine:
     first, end = item.voiced
-    return Line(item.name, item.text or "", (end - first) / SAMPLES_PER_MS)
+    return SpeechLine(item.name, item.text or "", (end - first) / SAMPLES_PER_MS)
 
 
 def _beginning(item: Clip, ms: int) -> Clip:

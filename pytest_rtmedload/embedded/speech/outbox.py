@@ -12,14 +12,14 @@ import struct
 import time
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.embedded.speech.actions import Action, End
+from pytest_rtmedload.embedded.speech.actions import Action, Hangup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from websockets.asyncio.server import ServerConnection
 
-    from pytest_rtmedload.embedded.deadlines import Deadlines
+    from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
     from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
@@ -28,7 +28,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() s
 class Outbox:
     """The actions of one connection that are still to be done."""
 
-    def __init__(self, connection: ServerConnection, deadlines: Deadlines, truth: SpeechTruth) -> None:
+    def __init__(self, connection: ServerConnection, deadlines: ServiceDeadlines, truth: SpeechTruth) -> None:
         self._connection = connection
         self._deadlines = deadlines
         self._truth = truth
@@ -48,13 +48,13 @@ class Outbox:
         while True:
             action = await self._actions.get()
             await self._deadlines.until(action.due)
-            if isinstance(action, End):
+            if isinstance(action, Hangup):
                 return await self._end(action)
             await self._connection.send(action.data)
             if action.sent is not None:
                 action.sent(time.perf_counter_ns())
 
-    async def _end(self, end: End) -> None:
+    async def _end(self, end: Hangup) -> None:
         self._truth.ended[str(end.code or "reset")] += 1
         if end.code is None:
             reset(self._connection)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.embedded.speech.hearing import Span
-from pytest_rtmedload.embedded.speech.lines import BEGINNINGS_MS, Line, Lines, rung
+from pytest_rtmedload.embedded.speech.hearing import Voiced
+from pytest_rtmedload.embedded.speech.lines import BEGINNINGS_MS, SpeechLine, SpeechLines, rung
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.embedded.speech.hearing import Ear
+    from pytest_rtmedload.embedded.speech.hearing import SpeechEar
 
 EVERY_MS: Final = 300
 
@@ -20,8 +20,8 @@ EVERY_MS: Final = 300
 class Partials:
     """Guesses the line of one utterance while it is being said."""
 
-    def __init__(self, lines: Lines, first_ms: float) -> None:
-        self.guess: Line | None = None
+    def __init__(self, lines: SpeechLines, first_ms: float) -> None:
+        self.guess: SpeechLine | None = None
         """What the utterance seems to be so far."""
         self._lines = lines
         self._due_ms = first_ms
@@ -29,7 +29,7 @@ class Partials:
         """The length at which the guess was made."""
         self._said = ""
 
-    def next(self, ear: Ear, speech: Span) -> str | None:
+    def next(self, ear: SpeechEar, speech: Voiced) -> str | None:
         """The hypothesis that is due now, None when there is none."""
         spoken_ms = 1000 * (speech.end - speech.begin) / ear.rate
         if spoken_ms < self._due_ms:
@@ -42,13 +42,13 @@ class Partials:
         said, self._said = self._said, text
         return text if text != said else None
 
-    def _guess(self, ear: Ear, speech: Span, spoken_ms: float) -> None:
+    def _guess(self, ear: SpeechEar, speech: Voiced, spoken_ms: float) -> None:
         """Compare the beginning again whenever there is enough of it for a surer guess; never with more than that."""
         length = rung(spoken_ms)
         if length == self._rung:
             return
         samples = BEGINNINGS_MS[length] * ear.rate // 1000
-        beginning = Span(speech.begin, min(speech.end, speech.begin + samples))
+        beginning = Voiced(speech.begin, min(speech.end, speech.begin + samples))
         found = self._lines.begun(ear.samples(beginning), ear.rate)
         if found is not None or length == len(BEGINNINGS_MS) - 1:
             self.guess, self._rung = found, length

@@ -13,7 +13,7 @@ import sys
 
 from pytest_rtmedload.embedded.pipes import say
 from pytest_rtmedload.embedded.serving import Order, run, settle
-from pytest_rtmedload.embedded.speech.lines import Lines
+from pytest_rtmedload.embedded.speech.lines import SpeechLines
 from pytest_rtmedload.embedded.speech.server import SpeechService
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
@@ -22,7 +22,7 @@ async def serve(order: Order) -> None:
     """Serve speech for ever."""
     settings = order.settings.part(SpeechSettings)
     key = secrets.token_hex(16)
-    lines = Lines()
+    lines = SpeechLines()
     lines.warm_up()
     service = SpeechService(settings, order.settings.seed, key, lines)
     async with service.serving(order.listener):

@@ -10,7 +10,7 @@ from pytest_rtmedload.embedded.speech.partials import Partials
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
-    from pytest_rtmedload.embedded.speech.lines import Lines
+    from pytest_rtmedload.embedded.speech.lines import SpeechLines
     from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
 _NS_PER_MS: Final = 1_000_000
@@ -19,7 +19,7 @@ _NS_PER_MS: Final = 1_000_000
 class Recogniser:
     """What the recognitions of a service share: its settings, the lines it knows, its seeded delays, its truth."""
 
-    def __init__(self, settings: SpeechSettings, seed: int, lines: Lines, truth: SpeechTruth) -> None:
+    def __init__(self, settings: SpeechSettings, seed: int, lines: SpeechLines, truth: SpeechTruth) -> None:
         self.settings = settings
         self.lines = lines
         self.truth = truth

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.embedded.speech.context import TurnContext
-from pytest_rtmedload.embedded.speech.turn import Turn
+from pytest_rtmedload.embedded.speech.turn import RecognitionTurn
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.speech.actions import Action
@@ -24,7 +24,7 @@ class Recognition:
         self._recogniser = recogniser
         self._session = session
         self._default = TurnContext.of_url(url)
-        self._turn: Turn | None = None
+        self._turn: RecognitionTurn | None = None
         self._entered = False
 
     def open(self, now: int) -> bool:
@@ -50,10 +50,10 @@ class Recognition:
         if self._entered:
             self._recogniser.quota.leave()
 
-    def _turn_of(self, request_id: str) -> Turn:
+    def _turn_of(self, request_id: str) -> RecognitionTurn:
         if self._turn is None or self._turn.request_id != request_id:
             self._turn = self._new_turn(request_id, self._default)
         return self._turn
 
-    def _new_turn(self, request_id: str, context: TurnContext) -> Turn:
-        return Turn(self._recogniser, self._session, request_id, context)
+    def _new_turn(self, request_id: str, context: TurnContext) -> RecognitionTurn:
+        return RecognitionTurn(self._recogniser, self._session, request_id, context)

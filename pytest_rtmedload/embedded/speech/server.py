@@ -17,8 +17,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from pytest_rtmedload.embedded.deadlines import Deadlines
-from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Conversation
+from pytest_rtmedload.embedded.deadlines import ServiceDeadlines
+from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, SpeechConversation
 from pytest_rtmedload.embedded.speech.faults import Api
 from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import ProtocolError, parse
@@ -26,7 +26,7 @@ from pytest_rtmedload.embedded.speech.outbox import Outbox, reset
 from pytest_rtmedload.embedded.speech.recogniser import Recogniser
 from pytest_rtmedload.embedded.speech.recognition import Recognition
 from pytest_rtmedload.embedded.speech.synthesis import Synthesis, Synthesiser
-from pytest_rtmedload.embedded.speech.upgrade import Gate, Held, api_of, session_of
+from pytest_rtmedload.embedded.speech.upgrade import Held, UpgradeGate, api_of, session_of
 from pytest_rtmedload.embedded.speech.voice import Voice
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server
     from websockets.http11 import Request, Response
 
-    from pytest_rtmedload.embedded.speech.lines import Lines
+    from pytest_rtmedload.embedded.speech.lines import SpeechLines
     from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
 BACKLOG: Final = 1024
@@ -47,19 +47,19 @@ MAX_MESSAGE: Final = 2**20
 class SpeechService:
     """One speech service: recognition and synthesis, one key, one truth. Needs a running loop when it is served."""
 
-    def __init__(self, settings: SpeechSettings, seed: int, key: str, lines: Lines) -> None:
+    def __init__(self, settings: SpeechSettings, seed: int, key: str, lines: SpeechLines) -> None:
         self.truth = SpeechTruth()
         self._recogniser = Recogniser(settings, seed, lines, self.truth)
         self._synthesiser = Synthesiser(settings, seed, Voice(), self.truth)
         quotas = {Api.STT: self._recogniser.quota, Api.TTS: self._synthesiser.quota}
         plans = {Api.STT: self._recogniser.faults, Api.TTS: self._synthesiser.faults}
-        self._gate = Gate(key, quotas, plans, self.truth)
+        self._gate = UpgradeGate(key, quotas, plans, self.truth)
         self._held: set[ServerConnection] = set()
 
     @contextlib.asynccontextmanager
     async def serving(self, listener: socket.socket) -> AsyncIterator[Server]:
         """Answer on a bound socket until the block is left."""
-        deadlines = Deadlines()
+        deadlines = ServiceDeadlines()
 
         async def talk(connection: ServerConnection) -> None:
             await self._talk(connection, deadlines)
@@ -96,13 +96,13 @@ class SpeechService:
         self._held.discard(connection)
         return None
 
-    def _conversation(self, connection: ServerConnection) -> Conversation:
+    def _conversation(self, connection: ServerConnection) -> SpeechConversation:
         url, session = _request(connection).path, session_of(_request(connection))
         if api_of(url) is Api.TTS:
             return Synthesis(self._synthesiser, session)
         return Recognition(self._recogniser, session, url)
 
-    async def _talk(self, connection: ServerConnection, deadlines: Deadlines) -> None:
+    async def _talk(self, connection: ServerConnection, deadlines: ServiceDeadlines) -> None:
         conversation = self._conversation(connection)
         outbox = Outbox(connection, deadlines, self.truth)
         sender = asyncio.create_task(outbox.run())
@@ -119,7 +119,7 @@ class SpeechService:
             conversation.close()
 
 
-async def _listen(connection: ServerConnection, conversation: Conversation, outbox: Outbox) -> None:
+async def _listen(connection: ServerConnection, conversation: SpeechConversation, outbox: Outbox) -> None:
     with contextlib.suppress(ConnectionClosed):
         async for data in connection:
             now = time.perf_counter_ns()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from pytest_rtmedload.embedded.distributions import Distribution, format_duration, parse_duration
+from pytest_rtmedload.embedded.distributions import DelayModel, format_duration, parse_duration
 from pytest_rtmedload.embedded.keys import Key, Variants, number, share
-from pytest_rtmedload.embedded.speech.faults import Api, Fault, FaultPlan
+from pytest_rtmedload.embedded.speech.faults import Api, FaultPlan, SpeechFault
 from pytest_rtmedload.embedded.speech.quota import Quota
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.embedded.keys import Given
 
-DEFAULT_FIRST_PARTIAL: Final = Distribution.parse("lognormal(110ms, 0.2)")
-DEFAULT_FINAL: Final = Distribution.parse("lognormal(40ms, 0.35)")
-DEFAULT_FIRST_BYTE: Final = Distribution.parse("lognormal(70ms, 0.25)")
+DEFAULT_FIRST_PARTIAL: Final = DelayModel.parse("lognormal(110ms, 0.2)")
+DEFAULT_FINAL: Final = DelayModel.parse("lognormal(40ms, 0.35)")
+DEFAULT_FIRST_BYTE: Final = DelayModel.parse("lognormal(70ms, 0.25)")
 DEFAULT_SEGMENTATION_NS: Final = 500_000_000
 DEFAULT_RTF: Final = 0.1
 _MS: Final = 1_000_000
@@ -45,14 +45,14 @@ class SpeechSettings:
         Key("speech.fault_limit", "none", "hits after which the fault is over", _APIS, fault=True),
     )
 
-    first_partial: Distribution
-    final: Distribution
+    first_partial: DelayModel
+    final: DelayModel
     segmentation_ms: int
-    first_byte: Distribution
+    first_byte: DelayModel
     rtf: float
     rps: Mapping[Api, int | None]
     concurrency: Mapping[Api, int | None]
-    faults: Mapping[Api, Fault | None]
+    faults: Mapping[Api, SpeechFault | None]
     fault_rates: Mapping[Api, float]
     fault_limits: Mapping[Api, int | None]
 
@@ -65,10 +65,10 @@ class SpeechSettings:
         """
         nothing = dict.fromkeys(Api)
         return cls(
-            first_partial=given.one("speech.first_partial", Distribution.parse, DEFAULT_FIRST_PARTIAL),
-            final=given.one("speech.final", Distribution.parse, DEFAULT_FINAL),
+            first_partial=given.one("speech.first_partial", DelayModel.parse, DEFAULT_FIRST_PARTIAL),
+            final=given.one("speech.final", DelayModel.parse, DEFAULT_FINAL),
             segmentation_ms=given.one("speech.segmentation", parse_duration, DEFAULT_SEGMENTATION_NS) // _MS,
-            first_byte=given.one("speech.tts_first_byte", Distribution.parse, DEFAULT_FIRST_BYTE),
+            first_byte=given.one("speech.tts_first_byte", DelayModel.parse, DEFAULT_FIRST_BYTE),
             rtf=given.one("speech.tts_rtf", _factor, DEFAULT_RTF),
             rps=given.each("speech.rps", number(1), nothing),
             concurrency=given.each("speech.concurrency", number(1), nothing),
@@ -105,11 +105,11 @@ class SpeechSettings:
         )
 
 
-def _faults(given: Given) -> dict[Api, Fault | None]:
-    faults = given.each("speech.fault", Fault.parse, dict.fromkeys(Api))
+def _faults(given: Given) -> dict[Api, SpeechFault | None]:
+    faults = given.each("speech.fault", SpeechFault.parse, dict.fromkeys(Api))
     for api, fault in faults.items():
         name = f"speech.fault.{api}"
-        if fault is not None and not fault.fits(api) and given.one(name, Fault.parse, None) is not None:
+        if fault is not None and not fault.fits(api) and given.one(name, SpeechFault.parse, None) is not None:
             raise ValueError(f"embedded setting {name}: {api} cannot fail with {fault}, the other service can")
     return {api: fault if fault is not None and fault.fits(api) else None for api, fault in faults.items()}
 

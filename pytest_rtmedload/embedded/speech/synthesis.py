@@ -12,8 +12,8 @@ import random
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Action, End, Send
-from pytest_rtmedload.embedded.speech.faults import LATE_NS, Api, Fault, Kind
+from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, TOO_MANY_REQUESTS, Action, Hangup, Send
+from pytest_rtmedload.embedded.speech.faults import LATE_NS, Api, FaultKind, SpeechFault
 from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth, SynthesisTruth
 from pytest_rtmedload.embedded.speech.messages import TICKS_PER_MS, audio_message, text_message
 from pytest_rtmedload.embedded.speech.voice import Voice, rate_of, text_of_ssml
@@ -99,11 +99,11 @@ class Synthesis:
     def _speak(self, request_id: str, text: str, now: int) -> list[Action]:
         rate = rate_of(self._context.get("outputFormat", DEFAULT_FORMAT))
         if rate is None:
-            return [End(now, BAD_REQUEST, "Only 16-bit mono PCM at 8, 16, 24 or 48 kHz is synthesised")]
+            return [Hangup(now, BAD_REQUEST, "Only 16-bit mono PCM at 8, 16, 24 or 48 kHz is synthesised")]
         if not text:
-            return [End(now, BAD_REQUEST, "There is no text to speak")]
+            return [Hangup(now, BAD_REQUEST, "There is no text to speak")]
         if not self._synthesiser.quota.enter(now):
-            return [End(now, TOO_MANY_REQUESTS, "The quota of requests is used up")]
+            return [Hangup(now, TOO_MANY_REQUESTS, "The quota of requests is used up")]
         self._active += 1
         fault = self._synthesiser.faults.next_request()
         return _spoiled(self._script(request_id, text, rate, now), fault, now)
@@ -162,23 +162,23 @@ def _word_boundaries(text: str, audio_ms: float) -> list[dict[str, object]]:
     return boundaries
 
 
-def _spoiled(script: list[Action], fault: Fault | None, now: int) -> list[Action]:
+def _spoiled(script: list[Action], fault: SpeechFault | None, now: int) -> list[Action]:
     """The script with a fault in it."""
     if fault is None:
         return script
     late = 2 + LATE_CHUNK  # after the two messages of the opening
     match fault.kind:
-        case Kind.SILENT:
+        case FaultKind.SILENT:
             return []
-        case Kind.NO_TURN_START:
+        case FaultKind.NO_TURN_START:
             return script[1:]
-        case Kind.NO_TURN_END:
+        case FaultKind.NO_TURN_END:
             return script[:-1]
-        case Kind.STALL:
+        case FaultKind.STALL:
             return script[:late] + [_postponed(action) for action in script[late:]]
     code = int(fault.value) if fault.value else None
     kept = script[:late] if fault.late else []
-    return [*kept, End(kept[-1].due + LATE_NS if kept else now, code, "Injected fault")]
+    return [*kept, Hangup(kept[-1].due + LATE_NS if kept else now, code, "Injected fault")]
 
 
 def _postponed(action: Action) -> Action:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.embedded.speech.actions import BAD_REQUEST, Action
 from pytest_rtmedload.embedded.speech.answers import Answers
 from pytest_rtmedload.embedded.speech.ground_truth import PhraseTruth
-from pytest_rtmedload.embedded.speech.hearing import Began, Ear, Span
+from pytest_rtmedload.embedded.speech.hearing import Began, SpeechEar, Voiced
 from pytest_rtmedload.embedded.speech.phrases import LANGUAGE, NO_MATCH, SUCCESS, phrase_body
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.speech.context import TurnContext
-    from pytest_rtmedload.embedded.speech.lines import Line
+    from pytest_rtmedload.embedded.speech.lines import SpeechLine
     from pytest_rtmedload.embedded.speech.partials import Partials
     from pytest_rtmedload.embedded.speech.recogniser import Recogniser
 
@@ -36,7 +36,7 @@ KEPT_MS: Final = 1_000
 """Sound kept in silence: more than the margin, and the windows that make an onset."""
 
 
-class Utterance:
+class SpokenPhrase:
     """The utterance that is being heard: its hypotheses, and its truth."""
 
     def __init__(self, partials: Partials, truth: PhraseTruth) -> None:
@@ -50,7 +50,7 @@ class Utterance:
             self._voiced_until, self.truth.last_voiced_ns = end, now
 
 
-class Turn:
+class RecognitionTurn:
     """The state of one turn."""
 
     def __init__(self, recogniser: Recogniser, session: str, request_id: str, context: TurnContext) -> None:
@@ -60,7 +60,7 @@ class Turn:
         self._context = context
         self._ear = self._new_ear(DEFAULT_RATE)
         self._answers: Answers | None = None
-        self._utterance: Utterance | None = None
+        self._utterance: SpokenPhrase | None = None
         self._acknowledged = 0
 
     def receive(self, pcm: bytes, now: int) -> list[Action]:
@@ -93,8 +93,8 @@ class Turn:
         self._ear = self._new_ear(rate)
         return None
 
-    def _new_ear(self, rate: int) -> Ear:
-        return Ear(rate, self._context.segmentation_ms or self._recogniser.settings.segmentation_ms)
+    def _new_ear(self, rate: int) -> SpeechEar:
+        return SpeechEar(rate, self._context.segmentation_ms or self._recogniser.settings.segmentation_ms)
 
     def _hear(self, answers: Answers, pcm: bytes, now: int) -> list[Action]:
         actions: list[Action] = []
@@ -111,11 +111,11 @@ class Turn:
 
     def _begin(self, answers: Answers, begin: int, now: int) -> list[Action]:
         truth = PhraseTruth(self._session, self.request_id, uuid.uuid4().hex, now, now)
-        self._utterance = Utterance(self._recogniser.partials(), truth)
+        self._utterance = SpokenPhrase(self._recogniser.partials(), truth)
         actions = answers.say("speech.startDetected", now, {"Offset": answers.ticks(begin)})
         return actions + answers.fail(now, late=False)
 
-    def _hypothesis(self, answers: Answers, utterance: Utterance, speech: Span, now: int) -> list[Action]:
+    def _hypothesis(self, answers: Answers, utterance: SpokenPhrase, speech: Voiced, now: int) -> list[Action]:
         utterance.heard_until(speech.end, now)
         text = utterance.partials.next(self._ear, speech)
         if text is None:
@@ -123,7 +123,7 @@ class Turn:
         told = {"Id": utterance.truth.id, "Text": text, "Channel": 0, "PrimaryLanguage": LANGUAGE}
         return answers.say("speech.hypothesis", now, told | answers.place(speech), utterance.truth.note_partial)
 
-    def _phrase(self, answers: Answers, utterance: Utterance, span: Span, now: int) -> list[Action]:
+    def _phrase(self, answers: Answers, utterance: SpokenPhrase, span: Voiced, now: int) -> list[Action]:
         utterance.heard_until(span.end, now)
         truth = utterance.truth
         truth.heard_ns, truth.drawn_ns = now, self._recogniser.draw_final()
@@ -138,9 +138,9 @@ class Turn:
         actions = answers.say("speech.phrase", due, body, truth.note_phrase) + answers.fail(due, late=True)
         return actions + (self._finish(answers, due) if self._context.once else [])
 
-    def _understand(self, span: Span, guess: Line | None) -> Line | None:
+    def _understand(self, span: Voiced, guess: SpeechLine | None) -> SpeechLine | None:
         margin = MARGIN_MS * self._ear.rate // 1000
-        sound = self._ear.samples(Span(span.begin - margin, span.end + margin))
+        sound = self._ear.samples(Voiced(span.begin - margin, span.end + margin))
         self._ear.forget(span.end)
         return self._recogniser.lines.recognise(sound, self._ear.rate, guess)
 
@@ -155,7 +155,7 @@ class Turn:
         return []
 
     def _nothing_said(self, answers: Answers, status: str, now: int) -> list[Action]:
-        place = answers.place(Span(0, self._ear.position))
+        place = answers.place(Voiced(0, self._ear.position))
         return answers.say("speech.phrase", now, phrase_body(status, "", detailed=False) | place)
 
     def _acknowledge(self, answers: Answers, due: int) -> list[Action]:

@@ -15,7 +15,7 @@ import orjson
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from pytest_rtmedload.embedded.speech.faults import Api, FaultPlan, Kind
+from pytest_rtmedload.embedded.speech.faults import Api, FaultKind, FaultPlan
 from pytest_rtmedload.embedded.speech.ground_truth import PATH, SpeechTruth
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def session_of(request: Request) -> str:
     return request.headers.get("X-ConnectionId", "")
 
 
-class Gate:
+class UpgradeGate:
     """Answers every HTTP request of the service."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Gate:
         fault = self._faults[api].next_connection()
         if fault is None:
             return None
-        return HELD if fault.kind is Kind.NO_UPGRADE else _refusal(HTTPStatus(int(fault.value)), "Injected fault")
+        return HELD if fault.kind is FaultKind.NO_UPGRADE else _refusal(HTTPStatus(int(fault.value)), "Injected fault")
 
     def _knows(self, headers: Headers) -> bool:
         """The key itself, or as a token; azure-identity's tokens come as `aad#RESOURCE#TOKEN`."""

@@ -31,7 +31,7 @@ _FORMAT: Final = re.compile(r"(?:raw|riff)-(8|16|24|48)khz-16bit-mono-pcm", re.I
 _TAG: Final = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
 
 
-class Speech(NamedTuple):
+class SynthesisedSpeech(NamedTuple):
     """A text, spoken."""
 
     clip: str | None
@@ -57,12 +57,12 @@ class Voice:
     def __init__(self) -> None:
         self._names = {lexical(item.text or ""): item.name for item in map(clip, names())}
         self.say = lru_cache(maxsize=_CACHED)(self._say)
-        """`say(text, rate)` is the `Speech` of a text."""
+        """`say(text, rate)` is the `SynthesisedSpeech` of a text."""
 
-    def _say(self, text: str, rate: int) -> Speech:
+    def _say(self, text: str, rate: int) -> SynthesisedSpeech:
         name = self._names.get(lexical(text))
         sound = clip(name).samples if name else _placeholder(text)
-        return Speech(name, resample(sound, RATE, rate).tobytes())
+        return SynthesisedSpeech(name, resample(sound, RATE, rate).tobytes())
 
 
 def _placeholder(text: str) -> NDArray[np.int16]:

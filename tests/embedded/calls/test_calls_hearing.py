@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_rtmedload.audio import clip, names
 from pytest_rtmedload.audio.pcm import RATE, voiced_span
-from pytest_rtmedload.embedded.calls.hearing import Ear, Utterance
+from pytest_rtmedload.embedded.calls.hearing import CallEar, HeardUtterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +33,9 @@ def noise(rms: float, ms: int) -> NDArray[np.int16]:
 
 def listen(
     sound: bytes, sizes: Iterable[int] = itertools.repeat(FRAME), endpointing: int = ENDPOINTING
-) -> list[Utterance]:
+) -> list[HeardUtterance]:
     """Everything heard of a sound that begins at `START` and arrives in frames of these sizes, each when it is over."""
-    ear, at, heard = Ear(endpointing), 0, []
+    ear, at, heard = CallEar(endpointing), 0, []
     for size in sizes:
         frame = sound[at : at + size]
         at += len(frame)
@@ -45,7 +45,7 @@ def listen(
     raise AssertionError("more sizes are needed")
 
 
-def edges(utterance: Utterance) -> tuple[int, int]:
+def edges(utterance: HeardUtterance) -> tuple[int, int]:
     """In samples from `START`."""
     return (utterance.begin_ns - START) // SAMPLE_NS, (utterance.end_ns - START) // SAMPLE_NS
 
@@ -65,7 +65,7 @@ def test_the_size_of_frames_does_not_matter(sizes: list[int]) -> None:
 
 
 def test_half_a_sample_is_dropped() -> None:
-    ear, heard = Ear(ENDPOINTING), []
+    ear, heard = CallEar(ENDPOINTING), []
     sound = clip("hello").pcm + silence(300)
     for begin in range(0, len(sound), FRAME):
         heard += ear.feed(sound[begin : begin + FRAME] + b"\x7f", START + (begin + FRAME) // 2 * SAMPLE_NS)
@@ -76,7 +76,7 @@ def test_half_a_sample_is_dropped() -> None:
 def test_an_utterance_is_over_after_exactly_so_much_silence(endpointing_ms: int) -> None:
     line = clip("hello")
     spoken = line.pcm[: 2 * line.voiced[1]]
-    ear = Ear(endpointing_ms * 1_000_000)
+    ear = CallEar(endpointing_ms * 1_000_000)
     heard = ear.feed(spoken + silence(endpointing_ms - 10), START)
     assert (len(heard), ear.begin_ns is None) == (0, False)
     assert len(ear.feed(silence(10), START + 10_000_000)) == 1
@@ -135,7 +135,7 @@ def test_the_samples_of_an_utterance_are_all_of_it() -> None:
 
 def test_how_long_somebody_has_spoken_is_known_while_he_speaks() -> None:
     line = clip("hello")
-    ear = Ear(ENDPOINTING)
+    ear = CallEar(ENDPOINTING)
     ear.feed(line.pcm[: 2 * (line.voiced[0] + 1920)], START)
     assert ear.begin_ns is not None
     assert 80_000_000 <= ear.voiced_ns <= 140_000_000

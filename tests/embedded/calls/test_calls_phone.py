@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_rtmedload.dialects import Dialect, Json
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
     from pytest_rtmedload.embedded.launcher import EmbeddedAgent
 
 LINE = "chest_pain_1"
@@ -33,7 +33,7 @@ def sound(name: str, chunk: int) -> bytes:
     return pcm.ljust(-(-len(pcm) // chunk) * chunk, b"\0")
 
 
-def turns_of(agent: EmbeddedAgent, call: str) -> list[Turn]:
+def turns_of(agent: EmbeddedAgent, call: str) -> list[TurnTruth]:
     return [turn for turn in calls_truth(agent.url)[0] if turn.call == call]
 
 

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_rtmedload.audio import clip, names, reply_to, text_of
-from pytest_rtmedload.embedded.calls.actions import Close, Play, Say, Stop
-from pytest_rtmedload.embedded.calls.lines import Lines, speech
+from pytest_rtmedload.embedded.calls.actions import Close, Play, Say, StopAnswer
+from pytest_rtmedload.embedded.calls.lines import CallLines, speech
 from pytest_rtmedload.embedded.calls.settings import VoiceSettings
-from pytest_rtmedload.embedded.calls.turns import Conversation, Manners
+from pytest_rtmedload.embedded.calls.turns import CallConversation, Manners
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 
 if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.actions import Action
-    from pytest_rtmedload.embedded.calls.ground_truth import Turn
+    from pytest_rtmedload.embedded.calls.ground_truth import TurnTruth
 
 MS = 1_000_000
 FRAME_NS = 20 * MS
@@ -28,8 +28,8 @@ LINE = "chest_pain_1"
 
 
 @functools.cache
-def lines() -> Lines:
-    return Lines()
+def lines() -> CallLines:
+    return CallLines()
 
 
 class Rehearsal:
@@ -37,11 +37,11 @@ class Rehearsal:
 
     def __init__(self, *pairs: str, manners: Manners | None = None, seed: str = "0") -> None:
         voice = EmbeddedSettings.parse([*FIXED, *pairs]).part(VoiceSettings)
-        self.turns: list[Turn] = []
+        self.turns: list[TurnTruth] = []
         self.now = START
         self.done: list[tuple[int, Action]] = []
         manners = manners or Manners(FRAME_NS)
-        self.conversation = Conversation(voice, manners, lines(), "call", seed, self.turns.append)
+        self.conversation = CallConversation(voice, manners, lines(), "call", seed, self.turns.append)
         self.conversation.active(self.now)
 
     def greet(self) -> None:
@@ -151,9 +151,9 @@ def interrupted(*pairs: str, manners: Manners | None = None, by: str = "interrup
 def test_an_interruption_stops_the_answer_and_is_a_turn() -> None:
     rehearsal = interrupted()
     first, second = rehearsal.turns
-    assert rehearsal.of(Stop) == [(first.barge_in or {})["stopped_ns"]]
+    assert rehearsal.of(StopAnswer) == [(first.barge_in or {})["stopped_ns"]]
     assert (first.barge_in or {})["begin_ns"] == second.speech_begin_ns
-    assert 120 * MS <= rehearsal.of(Stop)[0] - (second.speech_begin_ns or 0) <= 200 * MS
+    assert 120 * MS <= rehearsal.of(StopAnswer)[0] - (second.speech_begin_ns or 0) <= 200 * MS
     assert (first.outcome, second.outcome, second.heard) == ("interrupted", "played", text_of("interrupt_1"))
     assert second.onset_ns == (second.first_audio_ns or 0) + 40 * MS, "nothing sounds any more that it would wait for"
 
@@ -166,15 +166,15 @@ def test_an_interruption_begins_with_its_first_voiced_sample(line: str) -> None:
 
 
 def test_more_speech_is_needed_where_more_is_asked_for() -> None:
-    [stopped] = interrupted("voice.barge_in=400ms").of(Stop)
-    [earlier] = interrupted().of(Stop)
+    [stopped] = interrupted("voice.barge_in=400ms").of(StopAnswer)
+    [earlier] = interrupted().of(StopAnswer)
     assert 280 * MS <= stopped - earlier <= 600 * MS
 
 
 def test_without_a_stop_message_the_next_answer_sounds_after_the_old_one() -> None:
     rehearsal = interrupted(manners=Manners(FRAME_NS, stops=False))
     first, second = rehearsal.turns
-    assert rehearsal.of(Stop) == []
+    assert rehearsal.of(StopAnswer) == []
     assert first.barge_in is not None
     assert first.outcome == "interrupted"
     old_end = (first.first_audio_ns or 0) + -(-speech(reply_to(LINE)).length_ns // FRAME_NS) * FRAME_NS
@@ -183,7 +183,7 @@ def test_without_a_stop_message_the_next_answer_sounds_after_the_old_one() -> No
 
 def test_what_is_unsent_is_dropped() -> None:
     rehearsal = interrupted("voice.pace=realtime")
-    [stopped] = rehearsal.of(Stop)
+    [stopped] = rehearsal.of(StopAnswer)
     [answer] = [when for when in rehearsal.of(Play) if when == rehearsal.turns[1].first_audio_ns]
     assert [when for when in rehearsal.of(Play) if stopped < when < answer] == []
     assert len([when for when in rehearsal.of(Play) if when < stopped]) > 10
@@ -200,7 +200,7 @@ def test_speech_cancels_an_answer_that_is_still_thought_about() -> None:
     assert second.outcome == "played"
     assert len(rehearsal.of(Play)) == 1
     assert [text for _, text in rehearsal.said("heard")] == [text_of(LINE), text_of("chest_pain_2")]
-    assert rehearsal.of(Stop) == []
+    assert rehearsal.of(StopAnswer) == []
 
 
 def test_what_was_understood_is_told_even_if_it_is_not_answered() -> None:
@@ -221,7 +221,7 @@ def test_the_greeting_yields_or_does_not(yields: bool) -> None:
     rehearsal.say(LINE)
     rehearsal.wait(700)
     greeting, answer = rehearsal.turns
-    assert (len(rehearsal.of(Stop)), greeting.outcome) == ((1, "interrupted") if yields else (0, "played"))
+    assert (len(rehearsal.of(StopAnswer)), greeting.outcome) == ((1, "interrupted") if yields else (0, "played"))
     assert answer.outcome == "played"
 
 
@@ -277,7 +277,7 @@ class TestFaults:
 
     def test_deaf_to_barge_in(self) -> None:
         rehearsal = interrupted("voice.deaf_to_barge_in=1")
-        assert rehearsal.of(Stop) == []
+        assert rehearsal.of(StopAnswer) == []
         assert [turn.barge_in for turn in rehearsal.turns] == [None, None]
         assert rehearsal.turns[0].fault == "deaf_to_barge_in"
 
@@ -303,5 +303,5 @@ def test_a_typed_line_is_answered_without_the_delays_of_hearing() -> None:
 
 def test_silence_on_request() -> None:
     rehearsal = answered()
-    assert rehearsal.conversation.interrupt(rehearsal.now, rehearsal.now) == [Stop()]
+    assert rehearsal.conversation.interrupt(rehearsal.now, rehearsal.now) == [StopAnswer()]
     assert rehearsal.conversation.interrupt(rehearsal.now, rehearsal.now) == []

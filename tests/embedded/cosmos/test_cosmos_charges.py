@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_rtmedload.embedded.cosmos.charges import QUERY_BASE, Budget, query_charge, read_charge, write_charge
+from pytest_rtmedload.embedded.cosmos.charges import QUERY_BASE, RuBudget, query_charge, read_charge, write_charge
 
 KB = 1024
 SECOND = 1_000_000_000
@@ -21,7 +21,7 @@ def test_charges_grow_with_the_size() -> None:
 
 
 def test_a_budget_is_a_second_of_it() -> None:
-    budget = Budget(100)
+    budget = RuBudget(100)
     assert budget.wait_ms(0) == 0
     budget.spend(99)
     assert budget.wait_ms(0) == 0  # one unit is left: the next one is let in, whatever it costs
@@ -32,7 +32,7 @@ def test_a_budget_is_a_second_of_it() -> None:
 
 
 def test_a_budget_does_not_grow_beyond_a_second() -> None:
-    budget = Budget(100)
+    budget = RuBudget(100)
     assert budget.wait_ms(0) == 0
     assert budget.wait_ms(3600 * SECOND) == 0
     budget.spend(100)
@@ -40,7 +40,7 @@ def test_a_budget_does_not_grow_beyond_a_second() -> None:
 
 
 def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
-    budget = Budget(100)
+    budget = RuBudget(100)
     budget.wait_ms(SECOND)
     budget.spend(150)
     assert budget.wait_ms(SECOND) == budget.wait_ms(0) == 501

@@ -15,8 +15,8 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from pytest_rtmedload.embedded.cosmos.ground_truth import OperationTruth, read_truth
-from pytest_rtmedload.embedded.cosmos.operations import Operation
+from pytest_rtmedload.embedded.cosmos.ground_truth import CosmosOperationTruth, read_truth
+from pytest_rtmedload.embedded.cosmos.operations import CosmosOperation
 from pytest_rtmedload.embedded.cosmos.settings import DEFAULT_DELAYS, CosmosSettings
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
 from tests.embedded.cosmos.cosmos_client import RawCosmos
@@ -34,7 +34,7 @@ MOST_MEMORY = 2000
 """Bytes that an item of about 500 bytes may take, so that 20,000 fit into 40 MB."""
 
 
-def truth_of(client: RawCosmos) -> dict[Operation, OperationTruth]:
+def truth_of(client: RawCosmos) -> dict[CosmosOperation, CosmosOperationTruth]:
     return read_truth(client.http.get("/_truth").json())
 
 
@@ -55,12 +55,12 @@ def test_a_budget_throttles_and_tells_when_to_come_back(cosmos_with: Start) -> N
         assert throttled[0].headers["x-ms-substatus"] == "3200"
         assert throttled[0].json()["code"] == "TooManyRequests"
         assert 1 <= int(throttled[0].headers["x-ms-retry-after-ms"]) <= 51
-        create = truth_of(client)[Operation.CREATE]
+        create = truth_of(client)[CosmosOperation.CREATE]
         assert create.throttled == create.statuses[429] == len(throttled)
         assert create.charge == 5 * create.statuses[201] == 5 * (60 - len(throttled))
         client.http.post("/_truth/reset")
         asyncio.run(write_with_the_official_client(service, 22))  # it comes back when it is told to
-        create = truth_of(client)[Operation.CREATE]
+        create = truth_of(client)[CosmosOperation.CREATE]
         assert (create.statuses[201], create.charge) == (22, 110)
 
 
@@ -89,8 +89,8 @@ def test_errors_and_cuts_hit_their_operation_only(cosmos_with: Start) -> None:
         with pytest.raises(httpx2.NetworkError):
             client.send("DELETE", f"{client.docs}/1", pk="a")
         truth = truth_of(client)
-        assert truth[Operation.READ].statuses == {503: 1}
-        assert truth[Operation.DELETE].cut == 1
+        assert truth[CosmosOperation.READ].statuses == {503: 1}
+        assert truth[CosmosOperation.DELETE].cut == 1
         assert client.query("SELECT * FROM c").json()["_count"] == 0  # what was done before the cut stays done
 
 
@@ -108,7 +108,7 @@ def test_delays_are_kept_and_told(cosmos_with: Start) -> None:
             told = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
             assert float(told["model"]) == 30
             assert 30 <= float(told["total"]) <= took_ms
-            read = truth_of(client)[Operation.READ]
+            read = truth_of(client)[CosmosOperation.READ]
             assert [*read.times.drawn_us] == [30_000, 30_000]
             assert read.times.total_us[0] >= 180_000
             assert read.times.total_us[1] >= 30_000
@@ -122,14 +122,14 @@ def test_truth_counts_what_happened_and_a_reset_forgets_it(cosmos_with: Start) -
         client.send("GET", f"{client.docs}/none", pk="a")
         client.query("SELECT * FROM c")
         truth = truth_of(client)
-        assert truth[Operation.UPSERT].statuses == {201: 3}
-        assert truth[Operation.UPSERT].charge == 15
-        assert truth[Operation.READ].statuses == {200: 1, 404: 1}
-        assert truth[Operation.READ].charge == 2
-        assert truth[Operation.QUERY].times.count == 1
-        assert truth[Operation.METADATA].statuses == {201: 2}
+        assert truth[CosmosOperation.UPSERT].statuses == {201: 3}
+        assert truth[CosmosOperation.UPSERT].charge == 15
+        assert truth[CosmosOperation.READ].statuses == {200: 1, 404: 1}
+        assert truth[CosmosOperation.READ].charge == 2
+        assert truth[CosmosOperation.QUERY].times.count == 1
+        assert truth[CosmosOperation.METADATA].statuses == {201: 2}
         assert client.http.post("/_truth/reset").json() == {"reset": True}
-        assert truth_of(client)[Operation.UPSERT].charge == 0
+        assert truth_of(client)[CosmosOperation.UPSERT].charge == 0
 
 
 def test_items_stay_small(raw: RawCosmos, cosmos: Service) -> None:
@@ -143,11 +143,11 @@ def test_items_stay_small(raw: RawCosmos, cosmos: Service) -> None:
     assert process.memory_info().rss - before < 5000 * MOST_MEMORY
 
 
-@pytest.mark.parametrize("operation", Operation)
-def test_the_p99_of_a_default_is_what_the_service_promises(operation: Operation) -> None:
+@pytest.mark.parametrize("operation", CosmosOperation)
+def test_the_p99_of_a_default_is_what_the_service_promises(operation: CosmosOperation) -> None:
     generator = random.Random(1)
     drawn = sorted(DEFAULT_DELAYS[operation].draw(generator) for _ in range(5000))
-    assert drawn[4950] <= (20_000_000 if operation is Operation.QUERY else 10_000_000)
+    assert drawn[4950] <= (20_000_000 if operation is CosmosOperation.QUERY else 10_000_000)
 
 
 def test_settings_are_read_told_and_refused() -> None:

@@ -7,7 +7,7 @@ import orjson
 
 from pytest_rtmedload.embedded.cosmos.querying import run_query
 from pytest_rtmedload.embedded.cosmos.store import Container, new_database
-from pytest_rtmedload.embedded.cosmos.wire import Answer, Request
+from pytest_rtmedload.embedded.cosmos.wire import CosmosAnswer, CosmosRequest
 
 ITEMS, PARTITIONS = 2000, 20
 
@@ -20,12 +20,12 @@ def full_container() -> Container:
     return container
 
 
-def request(text: str) -> Request:
+def request(text: str) -> CosmosRequest:
     headers = {b"x-ms-documentdb-isquery": b"true", b"x-ms-documentdb-query-enablecrosspartition": b"true"}
-    return Request.of("POST", "/dbs/d/colls/c/docs", headers, orjson.dumps({"query": text}))
+    return CosmosRequest.of("POST", "/dbs/d/colls/c/docs", headers, orjson.dumps({"query": text}))
 
 
-async def turns_of_others(container: Container, text: str) -> tuple[Answer, int]:
+async def turns_of_others(container: Container, text: str) -> tuple[CosmosAnswer, int]:
     """The answer to a query, and how often others had their turn meanwhile."""
     query = asyncio.create_task(run_query(container, request(text)))
     turns = 0

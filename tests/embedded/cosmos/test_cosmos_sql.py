@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_rtmedload.embedded.cosmos.errors import CosmosError
 from pytest_rtmedload.embedded.cosmos.sql.like import like_pattern
-from pytest_rtmedload.embedded.cosmos.sql.query import MAX_TEXT, Run, compile_query
+from pytest_rtmedload.embedded.cosmos.sql.query import MAX_TEXT, QueryRun, compile_query
 from pytest_rtmedload.embedded.cosmos.sql.values import UNDEFINED, SortKey, same
 
 NOTHING: list[Any] = []
@@ -18,7 +18,7 @@ NOTHING: list[Any] = []
 
 def run(text: str, *documents: Any, **parameters: Any) -> list[Any]:
     """The results of a query over documents."""
-    query = Run(compile_query(text), {f"@{name}": value for name, value in parameters.items()})
+    query = QueryRun(compile_query(text), {f"@{name}": value for name, value in parameters.items()})
     for document in documents:
         query.add(orjson.dumps(document))
     return [orjson.loads(result) for result in query.results()]
@@ -153,7 +153,7 @@ def test_joins_and_windows() -> None:
 
 
 def test_it_stops_looking_when_it_has_enough() -> None:
-    query = Run(compile_query("SELECT TOP 2 * FROM c"), {})
+    query = QueryRun(compile_query("SELECT TOP 2 * FROM c"), {})
     seen = 0
     while not query.full:
         query.add(b"{}")

@@ -16,7 +16,7 @@ import httpx2
 
 from pytest_rtmedload.embedded.serving import listen
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
-from pytest_rtmedload.embedded.speech.lines import Lines
+from pytest_rtmedload.embedded.speech.lines import SpeechLines
 from pytest_rtmedload.embedded.speech.server import SpeechService
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
@@ -54,7 +54,7 @@ class Laboratory:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.lines = Lines()
+        self.lines = SpeechLines()
         self.lines.warm_up()
 
     @contextmanager

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
-from pytest_rtmedload.embedded.speech.faults import Api, Fault, FaultPlan, Kind, names
+from pytest_rtmedload.embedded.speech.faults import Api, FaultKind, FaultPlan, SpeechFault, names
 from pytest_rtmedload.embedded.speech.quota import Quota
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
@@ -19,7 +19,7 @@ def settings(*pairs: str) -> SpeechSettings:
 def test_every_fault_reads_back(name: str) -> None:
     if name.endswith("@late") and not name.startswith(("drop", "close")):
         name = name.removesuffix("@late")
-    assert str(Fault.parse(name)) == name
+    assert str(SpeechFault.parse(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,14 @@ def test_what_is_no_fault_lists_those_there_are(text: str) -> None:
     with pytest.raises(
         ValueError, match=r"is no fault: there are 400, .*drop\[@late\], close_1000\[@late\], .*status_Error"
     ):
-        Fault.parse(text)
+        SpeechFault.parse(text)
 
 
 def test_a_fault_is_of_one_service_or_of_both() -> None:
     both = settings("speech.fault=drop").faults
-    assert both == {Api.STT: Fault(Kind.DROP), Api.TTS: Fault(Kind.DROP)}
-    assert settings("speech.fault.tts=stall").faults == {Api.STT: None, Api.TTS: Fault(Kind.STALL)}
-    assert settings("speech.fault=stall").faults == {Api.STT: None, Api.TTS: Fault(Kind.STALL)}
+    assert both == {Api.STT: SpeechFault(FaultKind.DROP), Api.TTS: SpeechFault(FaultKind.DROP)}
+    assert settings("speech.fault.tts=stall").faults == {Api.STT: None, Api.TTS: SpeechFault(FaultKind.STALL)}
+    assert settings("speech.fault=stall").faults == {Api.STT: None, Api.TTS: SpeechFault(FaultKind.STALL)}
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def test_the_model_is_told_in_one_line() -> None:
 
 
 def test_a_fault_hits_its_share_until_its_limit() -> None:
-    plan = FaultPlan(Fault(Kind.DROP), 0.25, 40, "seed")
+    plan = FaultPlan(SpeechFault(FaultKind.DROP), 0.25, 40, "seed")
     hits = [plan.next_request() is not None for _ in range(1000)]
     assert sum(hits) == 40
     assert 0.1 < sum(hits[:100]) / 100 < 0.4
-    again = FaultPlan(Fault(Kind.DROP), 0.25, 40, "seed")
+    again = FaultPlan(SpeechFault(FaultKind.DROP), 0.25, 40, "seed")
     assert [again.next_request() is not None for _ in range(1000)] == hits
 
 
 def test_a_fault_is_of_upgrades_or_of_requests() -> None:
-    refused = FaultPlan(Fault(Kind.REFUSE, "503"), 1.0, None, "seed")
-    dropped = FaultPlan(Fault(Kind.DROP), 1.0, None, "seed")
-    assert (refused.next_connection(), refused.next_request()) == (Fault(Kind.REFUSE, "503"), None)
-    assert (dropped.next_connection(), dropped.next_request()) == (None, Fault(Kind.DROP))
+    refused = FaultPlan(SpeechFault(FaultKind.REFUSE, "503"), 1.0, None, "seed")
+    dropped = FaultPlan(SpeechFault(FaultKind.DROP), 1.0, None, "seed")
+    assert (refused.next_connection(), refused.next_request()) == (SpeechFault(FaultKind.REFUSE, "503"), None)
+    assert (dropped.next_connection(), dropped.next_request()) == (None, SpeechFault(FaultKind.DROP))
 
 
 def test_a_quota_of_concurrency_is_given_back() -> None:

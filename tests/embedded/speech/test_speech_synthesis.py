@@ -8,7 +8,7 @@ import pytest
 
 from pytest_rtmedload.audio import clip, names, text_of
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
-from pytest_rtmedload.embedded.speech.actions import Action, End, Send
+from pytest_rtmedload.embedded.speech.actions import Action, Hangup, Send
 from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import Message, parse
 from pytest_rtmedload.embedded.speech.settings import SpeechSettings
@@ -80,7 +80,7 @@ def test_what_cannot_be_spoken_is_a_bad_request(context: dict[str, str], body: s
     target = connection()
     send(target, "synthesis.context", json.dumps({"synthesis": {"audio": context}}))
     [end] = send(target, "ssml", body)
-    assert isinstance(end, End)
+    assert isinstance(end, Hangup)
     assert end.code == 1007
     assert reason in end.reason
 
@@ -94,7 +94,7 @@ def test_a_stall_postpones_all_that_follows() -> None:
 def test_a_request_leaves_the_quota_when_its_turn_ends_or_its_connection() -> None:
     target = connection("speech.concurrency.tts=1")
     actions = send(target, "ssml", SSML)
-    assert [type(action) for action in send(target, "ssml", SSML)] == [End]
+    assert [type(action) for action in send(target, "ssml", SSML)] == [Hangup]
     last = actions[-1]
     assert isinstance(last, Send)
     assert last.sent is not None

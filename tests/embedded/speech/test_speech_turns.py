@@ -11,7 +11,7 @@ import pytest
 
 from pytest_rtmedload.audio import clip
 from pytest_rtmedload.embedded.settings import EmbeddedSettings
-from pytest_rtmedload.embedded.speech.actions import Action, End, Send
+from pytest_rtmedload.embedded.speech.actions import Action, Hangup, Send
 from pytest_rtmedload.embedded.speech.context import TurnContext
 from pytest_rtmedload.embedded.speech.ground_truth import SpeechTruth
 from pytest_rtmedload.embedded.speech.messages import Message, parse
@@ -42,7 +42,7 @@ class Client:
         self.now = 0
         self.said: list[tuple[int, str, Any]] = []
         """Due (ms), path and body of each message."""
-        self.end: End | None = None
+        self.end: Hangup | None = None
 
     def turn(self, request: str, context: dict[str, Any] | None = None, rate: int = 16_000) -> None:
         self._take(Message({"path": "speech.context", "x-requestid": request}, json.dumps(context or {})))
@@ -68,7 +68,7 @@ class Client:
             self._note(action)
 
     def _note(self, action: Action) -> None:
-        if isinstance(action, End):
+        if isinstance(action, Hangup):
             self.end = action
             return
         told = parse(action.data)
@@ -177,7 +177,7 @@ def test_a_fault_ends_the_connection_early_or_late(laboratory: Laboratory, fault
 def test_audio_it_does_not_understand_is_a_bad_request(laboratory: Laboratory) -> None:
     client = Client(laboratory)
     client.turn("a", rate=11_025)
-    assert client.end == End(0, 1007, "Audio has to be 16-bit mono PCM at one of 8000, 16000, 24000, 48000 Hz")
+    assert client.end == Hangup(0, 1007, "Audio has to be 16-bit mono PCM at one of 8000, 16000, 24000, 48000 Hz")
     client.talk("a", LINE.pcm)
     assert client.paths() == ["turn.start"]
 

@@ -66,7 +66,7 @@ def compile_expression(node: syntax.Expression) -> Evaluate:
     match node:
         case syntax.Literal() | syntax.Parameter() | syntax.Variable() | syntax.Aggregate():
             return _leaf(node)
-        case syntax.Member():
+        case syntax.MemberAccess():
             return _member(node)
         case syntax.Logical():
             return _logical(node)
@@ -94,7 +94,7 @@ def _operation(node: syntax.Expression) -> tuple[Callable[..., Value], tuple[syn
             found = _UNARY[name], (operand,)
         case syntax.Binary(name, left, right):
             found = _BINARY[name], (left, right)
-        case syntax.Call(name, arguments):
+        case syntax.FunctionCall(name, arguments):
             found = FUNCTIONS[name].call, arguments
         case syntax.Conditional(condition, then, otherwise):
             found = _choose, (condition, then, otherwise)
@@ -137,7 +137,7 @@ def _parameter(given: Parameters, name: str) -> Value:
         raise bad_request(f"the query's parameter '{name}' has no value") from None
 
 
-def _member(node: syntax.Member) -> Evaluate:
+def _member(node: syntax.MemberAccess) -> Evaluate:
     of = compile_expression(node.of)
     if isinstance(node.key, syntax.Literal) and isinstance(node.key.value, str):
         name = node.key.value

@@ -16,14 +16,14 @@ from pytest_rtmedload.embedded.cosmos.sql.syntax import (
     ArrayLiteral,
     Between,
     Binary,
-    Call,
     Conditional,
     Expression,
+    FunctionCall,
     In,
     Like,
     Literal,
     Logical,
-    Member,
+    MemberAccess,
     ObjectLiteral,
     Parameter,
     Unary,
@@ -173,9 +173,9 @@ class ExpressionParser:
     def _postfix(self, found: Expression) -> Expression:
         while True:
             if self.accept("."):
-                found = Member(found, Literal(self.name()))
+                found = MemberAccess(found, Literal(self.name()))
             elif self.accept("["):
-                found = Member(found, self.expression())
+                found = MemberAccess(found, self.expression())
                 self.expect("]")
             else:
                 return found
@@ -235,7 +235,7 @@ class ExpressionParser:
         if not fewest <= len(arguments) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             raise syntax_error(f"{name} takes {wanted} arguments, not {len(arguments)}.", token.start, self.token.start)
-        return self._aggregate(token, arguments[0]) if name in AGGREGATES else Call(name, arguments)
+        return self._aggregate(token, arguments[0]) if name in AGGREGATES else FunctionCall(name, arguments)
 
     def _aggregate(self, token: Token, operand: Expression) -> Expression:
         if self.aggregates is None:

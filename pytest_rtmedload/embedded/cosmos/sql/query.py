@@ -96,7 +96,7 @@ def compile_query(text: str) -> Query:
         raise bad_request("the query is nested too deeply") from None
 
 
-class Run:
+class QueryRun:
     """One run of a query whose results have to be seen together: sorted, grouped, bounded or joined."""
 
     def __init__(self, query: Query, given: Parameters) -> None:
@@ -171,9 +171,9 @@ def _equalities(where: syntax.Expression | None) -> Iterator[tuple[tuple[str, ..
 def _path(node: syntax.Expression) -> tuple[str, ...]:
     """The names on the way from the item to a property; empty if it is anything else."""
     match node:
-        case syntax.Member(syntax.Variable(slot=0), syntax.Literal(str(name))):
+        case syntax.MemberAccess(syntax.Variable(slot=0), syntax.Literal(str(name))):
             return (name,)
-        case syntax.Member(of, syntax.Literal(str(name))) if path := _path(of):
+        case syntax.MemberAccess(of, syntax.Literal(str(name))) if path := _path(of):
             return (*path, name)
     return ()
 

@@ -15,7 +15,7 @@ from pytest_rtmedload.embedded.cosmos.sql.syntax import (
     Aggregate,
     Expression,
     Literal,
-    Member,
+    MemberAccess,
     ObjectLiteral,
     Parameter,
     Select,
@@ -134,7 +134,7 @@ class _StatementParser(ExpressionParser):
         if self.accept("AS") or (self.token.kind == "word" and self.token.keyword != "FROM"):
             return self.name()
         match found:
-            case Member(_, Literal(str(name))) | Variable(_, name):
+            case MemberAccess(_, Literal(str(name))) | Variable(_, name):
                 return name
         return ""
 
@@ -173,7 +173,7 @@ def _is_grouped(found: Expression, groups: Sequence[Expression]) -> bool:
     """Whether an expression has one value for all rows of a group."""
     if found in groups or isinstance(found, Aggregate | Literal | Parameter):
         return True
-    if isinstance(found, Variable | Member):
+    if isinstance(found, Variable | MemberAccess):
         return False
     if isinstance(found, ObjectLiteral):
         return all(_is_grouped(part, groups) for _, part in found.properties)

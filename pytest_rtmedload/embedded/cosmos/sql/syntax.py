@@ -33,7 +33,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberAccess:
     """`of.name`, `of["name"]`, `of[0]`."""
 
     of: Expression
@@ -101,7 +101,7 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A scalar function, its name in capitals."""
 
     function: str
@@ -135,7 +135,7 @@ Expression: TypeAlias = (
     Literal
     | Parameter
     | Variable
-    | Member
+    | MemberAccess
     | Unary
     | Logical
     | Binary
@@ -143,7 +143,7 @@ Expression: TypeAlias = (
     | Between
     | In
     | Like
-    | Call
+    | FunctionCall
     | Aggregate
     | ArrayLiteral
     | ObjectLiteral
