@@ -1,7 +1,7 @@
 """The five REST operations: what a request does to the sessions, and what is answered.
 
-The rule: a handler turns a body, and the id in the path where there is one, into a `RestReply`. It knows the dialect and
-the session store, and nothing about connections or time: latency and faults are added around it.
+The rule: a handler turns a body, and the id in the path where there is one, into a `RestReply`. It knows the dialect
+and the session store, and nothing about connections or time: latency and faults are added around it.
 """
 
 from __future__ import annotations
