@@ -181,7 +181,7 @@ def _reason(error: Exception, within_s: float) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, socket.gaierror):
-        return "the host name is not known"
+        return "the host name cannot be resolved"
     if isinstance(error, TimeoutError):
         return f"no answer within {within_s:g} s"
     if isinstance(error, ssl.SSLError):

@@ -1,7 +1,7 @@
 """One user's Cosmos DB, through the official azure-cosmos client.
 
-The rule: what the client would try again on its own is off where it can be, and counted where it cannot. Every answer's
-request units are recorded. A user's items are in partitions of its own and are removed when it ends.
+The rule: retries of the client are switched off where possible, and counted where not. The request units of every
+answer are recorded. A user's items are in partitions of its own and are removed when the user ends.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = "azure-cosmos"
 TTL_S: Final = 3600
-"""Items live this long if nobody is left to remove them, in containers that allow it."""
+"""Lifetime of items that could not be removed, in containers that allow it."""
 PARTITION_KEY: Final = "/session_id"
 RU: Final = "cosmos.ru"
 _BATCH: Final = 100
-"""Operations of a transactional batch at most."""
+"""Most operations of a transactional batch."""
 _NO_RETRIES: Final = {
     "retry_total": 0,
     "retry_connect": 0,
@@ -36,7 +36,7 @@ _NO_RETRIES: Final = {
     "retry_status": 0,
     "retry_throttle_total": -1,
 }
-"""-1, because the client takes 0 for its default of nine."""
+"""-1, because the client treats 0 as its default of nine."""
 _TRIED_AGAIN: Final = (408, 410, 429, 449)
 
 
@@ -48,11 +48,11 @@ class Place:
     container: str
     partition_field: str
     created: bool
-    """Whether the database is ours, to be removed at the end."""
+    """True when the run created the database and removes it at the end."""
 
 
 class Attempts:
-    """Counts requests that the client sends again on its own, by its own hooks."""
+    """Counts the client's own retries, through the client's hooks."""
 
     def __init__(self) -> None:
         self.repeated = 0
@@ -64,20 +64,20 @@ class Attempts:
         self._unanswered.clear()
 
     def sending(self, request: Any) -> None:
-        """A request goes out; the same as one that was not answered well is that one again."""
+        """A request is sent; it is a retry if the same request has not been answered successfully."""
         sent = (request.http_request.method, request.http_request.url)
         self.repeated += sent in self._unanswered
         self._unanswered.add(sent)
 
     def answered(self, response: Any) -> None:
-        """An answer has come."""
+        """An answer has arrived."""
         status = response.http_response.status_code
         if status < 500 and status not in _TRIED_AGAIN:
             self._unanswered.discard((response.http_request.method, response.http_request.url))
 
 
 class CosmosUser(Calls):
-    """One user's client, the container, and what it wrote there."""
+    """One user's client, its container and the items it has written."""
 
     def __init__(self, load: User, container: Any, place: Place, attempts: Attempts) -> None:
         super().__init__(load, "cosmos", explain)
@@ -90,7 +90,7 @@ class CosmosUser(Calls):
 
     @contextlib.asynccontextmanager
     async def call(self, metric: str, *, expect: int | None = None, throttling: bool = False) -> AsyncIterator[None]:
-        """As `Calls.call`; what the client tried again meanwhile is counted."""
+        """As `Calls.call`, and counts the client's retries."""
         self._attempts.begin()
         try:
             async with super().call(metric, expect=expect, throttling=throttling):
@@ -100,7 +100,7 @@ class CosmosUser(Calls):
                 self.load.count("cosmos.hidden_retries", self._attempts.repeated)
 
     async def connect(self) -> None:
-        """Read what the container is, which the client asks for before its first request."""
+        """Read the properties of the container, which the client needs before its first request."""
         async with self.call("cosmos.connect"):
             await self.container.read()
 
@@ -115,7 +115,7 @@ class CosmosUser(Calls):
             return await self.container.read_item(name, session, response_hook=self._charged)
 
     async def query(self, session: str, text: str, **parameters: Any) -> list[Any]:
-        """All items of a session that a query finds."""
+        """All items of a session that match a query."""
         given = [{"name": f"@{name}", "value": value} for name, value in parameters.items()]
         async with self.call("cosmos.query"):
             pages = self.container.query_items(
@@ -124,7 +124,7 @@ class CosmosUser(Calls):
             return [item async for item in pages]
 
     async def replace(self, session: str, item: dict[str, Any], etag: str, expect: int | None = None) -> None:
-        """Replace an item unless somebody else did since its ETag."""
+        """Replace an item unless it was changed after its ETag was read."""
         unchanged = load_sdk("azure.core", PACKAGE).MatchConditions.IfNotModified
         async with self.call("cosmos.conflict" if expect else "cosmos.replace", expect=expect):
             await self.container.replace_item(
@@ -132,7 +132,7 @@ class CosmosUser(Calls):
             )
 
     async def remove(self) -> None:
-        """Remove what this user wrote."""
+        """Remove the items that this user wrote."""
         for session, names in self._written.items():
             ordered = sorted(names)
             for begin in range(0, len(ordered), _BATCH):
@@ -147,7 +147,7 @@ class CosmosUser(Calls):
         self._doubtful.clear()
 
     async def _settle(self, session: str, name: str) -> None:
-        """Remove an item that may have been written although nobody said so."""
+        """Remove an item whose creation was never confirmed."""
         gone = load_sdk("azure.cosmos.exceptions", PACKAGE).CosmosResourceNotFoundError
         with contextlib.suppress(gone):
             await self.container.delete_item(name, session)
@@ -170,7 +170,7 @@ class CosmosUser(Calls):
 
 
 def client_of(endpoint: Endpoint, attempts: Attempts | None = None) -> Any:
-    """A client whose retries are off, or counted.
+    """A client whose retries are switched off, or counted.
 
     Raises:
         SdkMissing: azure-cosmos is not installed, or azure-identity where it is needed.
@@ -185,7 +185,7 @@ def client_of(endpoint: Endpoint, attempts: Attempts | None = None) -> Any:
 
 @contextlib.asynccontextmanager
 async def connected(client: Any) -> AsyncIterator[Any]:
-    """The client, entered; closed also when it could not be entered."""
+    """The entered client, closed at the end, also when entering it failed."""
     try:
         yield await client.__aenter__()
     finally:
@@ -193,10 +193,10 @@ async def connected(client: Any) -> AsyncIterator[Any]:
 
 
 async def prepare(endpoint: Endpoint, run: str, deadline_s: float) -> Place:
-    """The container that was named, or a database and a container of the run's own.
+    """The configured container, or a new database and container for this run.
 
     Raises:
-        ServiceError: there is none and none can be made; one line.
+        ServiceError: there is none and none can be created; one line.
     """
     database, container = endpoint.options.get("database"), endpoint.options.get("container")
     async with in_our_words(explain, deadline_s), connected(client_of(endpoint)) as client:
@@ -216,7 +216,7 @@ async def _named(client: Any, database: str, container: str) -> Place:
 
 
 async def _made(client: Any, name: str) -> Place:
-    """Several processes of one run may make it at the same time."""
+    """Create database and container; several processes of a run may do so at the same time."""
     exists = load_sdk("azure.cosmos.exceptions", PACKAGE).CosmosResourceExistsError
     key = load_sdk("azure.cosmos", PACKAGE).PartitionKey(PARTITION_KEY)
     with contextlib.suppress(exists):
@@ -227,7 +227,7 @@ async def _made(client: Any, name: str) -> Place:
 
 
 async def remove(endpoint: Endpoint, place: Place, deadline_s: float) -> None:
-    """Remove the database that was made; another process of the run may have done it."""
+    """Remove the database that the run created; another process of the run may have done so."""
     gone = load_sdk("azure.cosmos.exceptions", PACKAGE).CosmosResourceNotFoundError
     async with in_our_words(explain, deadline_s), connected(client_of(endpoint)) as client:
         with contextlib.suppress(gone):
@@ -236,10 +236,10 @@ async def remove(endpoint: Endpoint, place: Place, deadline_s: float) -> None:
 
 @contextlib.asynccontextmanager
 async def cosmos_user(load: User | Handle, endpoint: Endpoint, place: Place) -> AsyncIterator[CosmosUser]:
-    """A user's Cosmos DB, connected; what was written is removed at the end.
+    """A user's Cosmos DB, connected; the items it wrote are removed at the end.
 
     Raises:
-        ServiceError: it does not let us in.
+        ServiceError: it refuses access.
     """
     load = user_behind(load)
     attempts = Attempts()
@@ -255,14 +255,14 @@ async def cosmos_user(load: User | Handle, endpoint: Endpoint, place: Place) -> 
 
 
 def explain(error: Exception) -> ServiceError | None:
-    """What an exception of the client means."""
+    """The error that an exception of the client stands for."""
     exceptions, core = load_sdk("azure.cosmos.exceptions", PACKAGE), load_sdk("azure.core.exceptions", PACKAGE)
     if isinstance(error, exceptions.CosmosClientTimeoutError | core.ServiceResponseTimeoutError):
         return ServiceError("no answer within the client's limit", censored=True)
     if isinstance(error, binascii.Error):
-        return ServiceError("the key is not one of Cosmos DB, which is base64; check COSMOS_KEY")
+        return ServiceError("the key is not a Cosmos DB key (base64); check COSMOS_KEY")
     if isinstance(error, core.ClientAuthenticationError):
-        return ServiceError(f"no token: {one_line(error)}; set COSMOS_KEY, or sign in to Azure")
+        return ServiceError(f"authentication failed: {one_line(error)}; set COSMOS_KEY, or sign in to Azure")
     if isinstance(error, core.ServiceRequestError | core.ServiceResponseError):
         return unreachable(error, "COSMOS_ENDPOINT")
     if isinstance(error, core.HttpResponseError) and error.status_code:
@@ -278,7 +278,7 @@ def _refused(status: int, error: Any) -> ServiceError:
 
 
 _ADVICE: Final = {
-    401: "the key or token was refused; check COSMOS_KEY, and that it is of this account",
-    403: "access is denied; a token cannot make databases: name some with COSMOS_DATABASE and COSMOS_CONTAINER, "
+    401: "the key or token was refused; check COSMOS_KEY, and that it belongs to this account",
+    403: "access is denied; a token cannot create databases: set COSMOS_DATABASE and COSMOS_CONTAINER, "
     "and check the firewall of the account",
 }

@@ -1,7 +1,7 @@
-"""What goes wrong with a service, in one line that says what to do.
+"""Failures of a service, each in one line that says what to do.
 
-The rule: whatever a client raises while it is measured becomes a `ServiceError`, which is in the samples already and
-carries no secret. A service that refuses because of a quota is not broken: that is an error of its own.
+The rule: every exception of a client in a measured request becomes a `ServiceError`, which is already in the samples
+and contains no secret. A service that refuses because of a quota is not broken: that is an error of its own.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ INSTALL: Final = "pip install 'pytest-rtmedload[backends]'"
 _LONGEST: Final = 300
 
 
-class SdkMissing(Exception):  # noqa: N818 - says what is the case
-    """The client of a service cannot be used here."""
+class SdkMissing(Exception):  # noqa: N818 - names a state
+    """The client of a service cannot be used in this environment."""
 
 
 class ServiceError(Exception):
-    """A request that a service did not answer as it should."""
+    """A request that failed, or was not answered in time."""
 
     def __init__(
         self, message: str, *, status: int | None = None, censored: bool = False, passing: bool = False
     ) -> None:
         super().__init__(message)
         self.status = status
-        """Of an HTTP answer."""
+        """Status of the HTTP answer, if there was one."""
         self.censored = censored
-        """True when nothing came within the deadline: it would have taken longer."""
+        """True when there was no answer within the deadline."""
         self.passing = passing or (status is not None and (status >= 500 or status == 429))
-        """Whether the same request may well succeed a moment later: the service is there and knows us."""
+        """True when the same request may succeed a moment later: the service is available and accepts the key."""
         self.counted = False
-        """Whether the failure is in the samples already."""
+        """True when the failure has been recorded."""
         self.own: OwnLimit | None = None
         """The limit of the load generator that was met, so that nothing was sent."""
 
 
-class Throttled(ServiceError):  # noqa: N818 - says what is the case
-    """The service is at its quota and asks to be left alone for a while."""
+class Throttled(ServiceError):  # noqa: N818 - names a state
+    """The quota is reached; the service asks to wait before the next request."""
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message, status=429)
@@ -50,7 +50,7 @@ class Throttled(ServiceError):  # noqa: N818 - says what is the case
 
 
 def no_answer(seconds: float) -> ServiceError:
-    """Nothing came within our own deadline, whatever the client's is."""
+    """There was no answer within our own deadline, whatever the client's is."""
     return ServiceError(f"no answer within {seconds:g} s", censored=True)
 
 
@@ -60,7 +60,7 @@ def throttled(what: str, retry_after_s: float) -> Throttled:
 
 
 def unreachable(error: BaseException, variable: str) -> ServiceError:
-    """There is no connection; says why as far as the chain of causes tells."""
+    """There is no connection; the reason is found in the chain of causes."""
     text = " ".join(str(link) for link in links(error)).lower().replace("_", " ")
     for sign, reason in _REASONS.items():
         if sign in text:
@@ -77,17 +77,17 @@ _REASONS: Final = {
     "record layer failure": "TLS refused: the service speaks plain text at this port",
     "refused": "connection refused: nothing listens there",
     "connect call failed": "connection refused: nothing listens there",
-    "name or service not known": "the host name is not known",
-    "nodename nor servname": "the host name is not known",
-    "name resolution": "the host name is not known",
-    "no address associated": "the host name is not known",
+    "name or service not known": "the host name cannot be resolved",
+    "nodename nor servname": "the host name cannot be resolved",
+    "name resolution": "the host name cannot be resolved",
+    "no address associated": "the host name cannot be resolved",
     _RESET: "the connection was reset",
 }
-"""What clients say in words of their own, by which it is recognised."""
+"""Text in the messages of clients → the reason."""
 
 
 def one_line(error: BaseException | str) -> str:
-    """The first line of an error, not too long."""
+    """The first line of an error, shortened."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:_LONGEST]
 

@@ -1,6 +1,6 @@
-"""Who we are at Azure when there is no key: a bearer token that was given, or azure-identity.
+"""Authentication at Azure without a key: by a configured bearer token, or by azure-identity.
 
-The rule: azure-identity is asked only for an endpoint that somebody named and that has neither key nor token.
+The rule: azure-identity is used only for a configured endpoint that has neither key nor token.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _LIFE_S: Final = 3600
 
 
 class GivenToken(NamedTuple):
-    """A token as azure-core's clients take it."""
+    """A token in the form that azure-core's clients accept."""
 
     token: str
     expires_on: int
 
 
 class GivenCredential:
-    """A credential that is a token somebody gave us: it cannot be renewed."""
+    """A credential that consists of a configured token, which cannot be renewed."""
 
     def __init__(self, token: str) -> None:
         self._token = GivenToken(token, int(time.time()) + _LIFE_S)
 
     async def get_token(self, *_scopes: str, **_options: Any) -> GivenToken:
-        """The token, whatever it is for."""
+        """Return the token for any scope."""
         return self._token
 
     async def close(self) -> None:
@@ -63,7 +63,7 @@ def blocking_credential() -> Any:
 
 
 def token_provider(scope: str) -> Callable[[], Awaitable[str]]:
-    """What gives a client tokens whenever it needs one.
+    """Return the function by which a client gets a new token when it needs one.
 
     Raises:
         SdkMissing: azure-identity is not installed.

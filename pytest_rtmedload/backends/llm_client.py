@@ -1,7 +1,8 @@
 """One user's language model, through the official openai client.
 
-The rule: the client tries nothing again on its own. Time to the first token runs from handing the request over to the
-first piece of text; what a broken stream still owed is a failed sample, and what never came a censored one.
+The rule: the client's retries are switched off. Time to the first token is measured from passing the request to the
+client to the first piece of text; the next piece of a broken stream is a failed sample, one that never came is
+censored.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ class LlmUser(Calls):
     def __init__(self, load: User, client: Any, model: str, budget: Budget = Budget()) -> None:  # noqa: B008 - frozen
         super().__init__(load, "llm", explain)
         self.client = client
-        """openai's own."""
+        """The client of openai."""
         self.model = model
         self.budget = budget
 
     async def connect(self) -> None:
-        """Make a first request, of which nobody needs the text."""
+        """Make a first request, whose text is not needed."""
         await self.complete("Hello", metric="llm.connect", longest=self.budget.shortest, needs_text=False)
 
     async def complete(
@@ -63,12 +64,12 @@ class LlmUser(Calls):
         throttling: bool = False,
         needs_text: bool = True,
     ) -> Reply:
-        """A reply as a whole.
+        """Ask for a whole reply.
 
         Args:
             text: what the caller says.
             metric: as of `call`.
-            longest: tokens of the reply at most; those of the budget when not given.
+            longest: most tokens of the reply; those of the budget when not given.
             throttling: as of `call`.
             needs_text: whether a reply without text is a failure.
 
@@ -84,12 +85,12 @@ class LlmUser(Calls):
         return reply
 
     async def stream(self, text: str) -> Reply:
-        """A reply piece by piece.
+        """Ask for a reply piece by piece.
 
-        A sample of `llm.ttft`, one of `llm.inter_token` for each gap, one of `llm.stream` for all, and tokens a second.
+        Records `llm.ttft`, `llm.inter_token` for each gap, `llm.stream` for the whole, and tokens per second.
 
         Raises:
-            ServiceError: it did not come, or not to its end; `Throttled` when the quota is reached.
+            ServiceError: it did not come, or not completely; `Throttled` when the quota is reached.
         """
         reply, start = Reply(), time.perf_counter_ns()
         try:
@@ -125,7 +126,7 @@ class LlmUser(Calls):
         reply.tokens = reply.tokens or len(reply.pieces_ns)
 
     def _hear(self, reply: Reply, choice: Any, start_ns: int) -> None:
-        """A piece of text, or the end."""
+        """Process a piece of the reply."""
         if choice.delta.content:
             now = time.perf_counter_ns()
             self.load.add(*_owed(reply, start_ns), now)
@@ -135,7 +136,7 @@ class LlmUser(Calls):
         reply.finished = choice.finish_reason or reply.finished
 
     def _owes(self, reply: Reply, start_ns: int, outcome: Outcome) -> None:
-        """The piece of text that did not come."""
+        """Record the piece of text that did not come."""
         self.load.add(*_owed(reply, start_ns), time.perf_counter_ns(), outcome)
 
     @property
@@ -147,19 +148,19 @@ class LlmUser(Calls):
         return {"model": self.model, "messages": messages, **self.budget.arguments(longest or self.budget.tokens)}
 
     def _tell_limits(self, headers: Any) -> None:
-        """What is left of the quota, where the service tells it."""
+        """Record the remaining quota, where the service reports it."""
         for name, header in _REMAINING.items():
             if headers.get(header, "").isdigit():
                 self.load.value(name, float(headers[header]))
 
 
 def _owed(reply: Reply, start_ns: int) -> tuple[str, int]:
-    """The sample that the next piece of text ends, and when it began."""
+    """Metric and begin of the sample that the next piece of text ends."""
     return (INTER_TOKEN, reply.pieces_ns[-1]) if reply.pieces_ns else (TTFT, start_ns)
 
 
 def client_of(endpoint: Endpoint, deadline_s: float) -> Any:
-    """A client that tries nothing again.
+    """A client without retries.
 
     Raises:
         SdkMissing: openai is not installed, or azure-identity where it is needed.
@@ -179,7 +180,7 @@ def client_of(endpoint: Endpoint, deadline_s: float) -> Any:
 
 
 def speaks_azure(endpoint: Endpoint) -> bool:
-    """Whether it has deployments and API versions; Azure's `/openai/v1` has not."""
+    """True for an endpoint with deployments and API versions; Azure's `/openai/v1` has neither."""
     named_so = endpoint.embedded or endpoint.source.startswith("AZURE_") or azure_host(endpoint.url)
     return named_so and not urlsplit(endpoint.url).path.rstrip("/").endswith("/v1")
 
@@ -193,19 +194,21 @@ def _azure_credential(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def model_of(endpoint: Endpoint) -> str:
-    """The deployment, or model, to ask.
+    """The deployment, or model, to use.
 
     Raises:
-        ServiceError: nobody named one.
+        ServiceError: none is configured.
     """
     model = endpoint.options.get("model") or (EMBEDDED_MODEL if endpoint.embedded else "")
     if not model:
-        raise ServiceError(f"{endpoint.source} names no model: set AZURE_OPENAI_DEPLOYMENT, or OPENAI_MODEL")
+        raise ServiceError(
+            f"no model is configured beside {endpoint.source}: set AZURE_OPENAI_DEPLOYMENT, or OPENAI_MODEL"
+        )
     return model
 
 
 async def ask(endpoint: Endpoint, deadline_s: float) -> None:
-    """See whether it answers: a few tokens, which a model may spend on reasoning.
+    """Check that the model answers: a few tokens, which it may spend on reasoning.
 
     Raises:
         ServiceError: it does not; one line.
@@ -222,10 +225,10 @@ async def ask(endpoint: Endpoint, deadline_s: float) -> None:
 
 @contextlib.asynccontextmanager
 async def llm_user(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[LlmUser]:
-    """A user's model, with a connection that stands: the client's first request costs it half a second.
+    """A user's model, connected: the client's first request takes half a second longer.
 
     Raises:
-        ServiceError: nobody named a model.
+        ServiceError: no model is configured.
     """
     load = user_behind(load)
     async with client_of(endpoint, load.connecting.timeout) as client:
@@ -235,7 +238,7 @@ async def llm_user(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[Llm
 
 
 def explain(error: Exception) -> ServiceError | None:
-    """What an exception of the client means."""
+    """The error that an exception of the client stands for."""
     openai, http = load_sdk("openai", PACKAGE), load_sdk("httpx2", PACKAGE)
     if isinstance(error, openai.APITimeoutError | http.TimeoutException):
         return ServiceError("no answer within the client's limit", censored=True)
@@ -250,7 +253,7 @@ def explain(error: Exception) -> ServiceError | None:
     if isinstance(error, http.HTTPError):
         return ServiceError(f"the connection broke in the middle of the answer: {one_line(error)}", passing=True)
     if isinstance(error, json.JSONDecodeError):
-        return ServiceError(f"the answer holds what is no JSON: {one_line(error)}", passing=True)
+        return ServiceError(f"the answer is not valid JSON: {one_line(error)}", passing=True)
     return ServiceError(one_line(error)) if isinstance(error, openai.OpenAIError) else None
 
 
@@ -263,14 +266,14 @@ def _refused(status: int, headers: Any, message: str) -> ServiceError:
 
 _CODE: Final = "Error code: {} - "
 _ADVICE: Final = {
-    401: "the key or token was refused; check AZURE_OPENAI_API_KEY or OPENAI_API_KEY, and that it is of this endpoint",
+    401: "the key or token was refused; check that AZURE_OPENAI_API_KEY or OPENAI_API_KEY belongs to this endpoint",
     403: "access is denied; check the role of the identity and the firewall of the resource",
     404: "no such deployment, model or path; check AZURE_OPENAI_DEPLOYMENT or OPENAI_MODEL, and the endpoint",
 }
 
 
 def retry_after_s(headers: Any) -> float:
-    """Seconds the service asks to wait; 0 when it does not say."""
+    """Seconds that the service asks to wait; 0 if it does not."""
     for name, unit in (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1)):
         with contextlib.suppress(ValueError, TypeError):
             return max(0.0, float(headers.get(name)) / unit)

@@ -1,4 +1,4 @@
-"""What a language model answered, and why there is no text where there is none.
+"""Replies of a language model, and the reason for a reply without text.
 
 The rule: an answer without text is a failure that names its cause. The reasoning of a model counts against the tokens a
 reply may have, so a short limit can be used up before the first word.
@@ -22,26 +22,26 @@ MAX_TOKENS: Final = "OPENAI_MAX_COMPLETION_TOKENS"
 EFFORT: Final = "OPENAI_REASONING_EFFORT"
 _ADVICE: Final = f"set {MAX_TOKENS} higher, or {EFFORT} lower"
 _USED_UP: Final = "model output limit was reached"
-"""What OpenAI says, as HTTP 400, when reasoning left no token for an answer."""
+"""OpenAI's message, with HTTP 400, when reasoning left no token for an answer."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """What the model said, and when."""
+    """A reply and its timing."""
 
     text: str = ""
     finished: str | None = None
-    """Why it ended, as the model says; None: it did not."""
+    """Why it ended (`finish_reason`); None if it did not end."""
     tokens: int = 0
-    """Of the reply: as the service counts them, else the pieces of text that came."""
+    """Tokens of the reply as the service counts them, else the pieces of text that came."""
     pieces_ns: list[int] = field(default_factory=list)
     """When each piece of text came, on `time.perf_counter_ns`."""
     reasoning: int = 0
-    """Those of the tokens that the model spent on reasoning."""
+    """Tokens that the model spent on reasoning."""
     refusal: str = ""
-    """What the model said when it refused to answer."""
+    """The model's explanation when it refused to answer."""
     tools: list[str] = field(default_factory=list)
-    """Tools that it asks to be called."""
+    """Names of the tools that the model asks to call."""
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -61,14 +61,14 @@ class Reply:
         return reply
 
     def hear(self, message: Any) -> None:
-        """Take what a message, or a piece of one, holds beside its text."""
+        """Add the refusal and the tool calls of a message, or of a piece of one."""
         self.refusal += getattr(message, "refusal", None) or ""
         calls = getattr(message, "tool_calls", None) or ()
         named = [getattr(call.function, "name", None) for call in calls if getattr(call, "function", None)]
         self.tools += [name for name in named if name]
 
     def count(self, usage: Any) -> None:
-        """Take the number of tokens, where the service tells it."""
+        """Set the number of tokens, where the service reports it."""
         if usage is not None:
             self.tokens = usage.completion_tokens
             details = getattr(usage, "completion_tokens_details", None)
@@ -92,19 +92,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a reply may cost."""
+    """Limits of a reply."""
 
     tokens: int = LONGEST_REPLY
-    """At most, reasoning included."""
+    """Most tokens, reasoning included."""
     effort: str | None = None
-    """Of reasoning, in the model's words, such as `low`; None: the model's default."""
+    """Reasoning effort, such as `low`; None: the model's default."""
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Budget:
-        """As it was named beside the endpoint.
+        """The limits configured for an endpoint.
 
         Raises:
-            ServiceError: the number of tokens is not one.
+            ServiceError: the number of tokens is not a positive whole number.
         """
         said = endpoint.options.get("max_tokens") or str(LONGEST_REPLY)
         if not (said.isascii() and said.isdecimal()) or int(said) < 1:
@@ -113,20 +113,20 @@ class Budget:
 
     @property
     def shortest(self) -> int:
-        """Tokens of a reply that nobody reads."""
+        """Tokens of a reply whose text is not needed."""
         return min(self.tokens, SHORTEST_REPLY)
 
     def arguments(self, longest: int) -> dict[str, Any]:
-        """The client's arguments for a reply of so many tokens at most."""
+        """The client's arguments for a reply of at most `longest` tokens."""
         chosen = {} if self.effort is None else {"reasoning_effort": self.effort}
         return {"max_completion_tokens": longest, **chosen}
 
 
 def used_up(error: ServiceError) -> bool:
-    """True when the service answered, and reasoning left no token for text."""
+    """True when the service answered, but reasoning left no token for text."""
     return error.status == 400 and _USED_UP in str(error)
 
 
 def advised(message: str) -> str:
-    """The service's own words, with what to do where we know it."""
+    """The service's message, with advice where there is some."""
     return f"{message}; {_ADVICE}" if _USED_UP in message else message

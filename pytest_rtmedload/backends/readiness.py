@@ -1,7 +1,7 @@
-"""Whether a service lets us in, asked once for all tests of it.
+"""Checks once, for all tests of a service, that it can be used.
 
-The rule: a service that is down, refuses the key or has no client here is one reason, found before any user starts and
-within a deadline of our own; after the first test it is known and nobody asks again.
+The rule: a service that is down, refuses the key or has no installed client is found before any user starts and within
+a deadline of our own; later tests reuse the result of the first check.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.endpoints import Endpoint
 
 PATIENCE_S: Final = 10.0
-"""The longest a service may take to let us in; a cold client's import comes on top."""
+"""Longest time of the check; the import of the client is not included."""
 TRIES: Final = 5
-"""A service that refuses now and then is one to be tested."""
+"""A service that fails sometimes is tested nevertheless."""
 _PAUSE_S: Final = 0.2
 _HOLD_UP_S: Final = 20.0
 
 
-class NotReady(Exception):  # noqa: N818 - says what is the case
-    """The service cannot be tested; the message is one line that says why."""
+class NotReady(Exception):  # noqa: N818 - names a state
+    """The service cannot be tested; the message is one line with the reason."""
 
     def __init__(self, reason: str, *, broken: bool) -> None:
         super().__init__(reason)
         self.broken = broken
-        """True for the first test that meets a service which should answer and does not. Later ones have no failure of
-        their own, nor have those that lack a client or whose service nobody named."""
+        """True for the first test of a configured service that does not answer. Later tests are skipped, and so are
+        tests without an installed client or a configured endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +44,32 @@ class Ready:
 
     endpoint: Endpoint
     found: Any
-    """What was found or made when it was asked."""
+    """Result of the check."""
 
 
 class Readiness:
-    """Remembers what was asked."""
+    """Remembers the results of the checks."""
 
     def __init__(self) -> None:
         self._ready: dict[Endpoint, Ready] = {}
         self._reasons: dict[Endpoint, str] = {}
 
     def ask(self, endpoint: Endpoint, ask: Callable[[Endpoint, float], Awaitable[Any]]) -> Ready:
-        """The service, once it has answered. Blocks.
+        """The service, after it has answered. Blocks.
 
         Args:
-            endpoint: where it is.
-            ask: asks it, within so many seconds.
+            endpoint: of the service.
+            ask: the check, given the endpoint and a time limit in seconds.
 
         Raises:
-            NotReady: it does not let us in.
+            NotReady: it cannot be used.
         """
         if endpoint in self._reasons:
             raise NotReady(self._reasons[endpoint], broken=False)
         if endpoint not in self._ready:
             try:
                 self._ready[endpoint] = Ready(endpoint, _asked(endpoint, ask))
-            except Exception as error:  # noqa: BLE001 - a traceback of a client's own would show what it was given
+            except Exception as error:  # noqa: BLE001 - the client's traceback could show keys
                 raise self._remembered(endpoint, error) from None
         return self._ready[endpoint]
 
@@ -79,10 +79,10 @@ class Readiness:
             str(error) if isinstance(error, SdkMissing | ServiceError) else f"{type(error).__name__}: {one_line(error)}"
         )
         guessed = endpoint.source == DEFAULT
-        told = why if missing else f"{endpoint.described} cannot be tested: {why}"
+        text = why if missing else f"{endpoint.described} cannot be tested: {why}"
         if guessed and not missing:
-            told = f"nobody said where its {endpoint.service} is, and {told}"
-        self._reasons[endpoint] = reason = redact(told, (endpoint.key, endpoint.token))
+            text = f"no endpoint of the agent's {endpoint.service} is configured, and {text}"
+        self._reasons[endpoint] = reason = redact(text, (endpoint.key, endpoint.token))
         return NotReady(reason, broken=not missing and not guessed)
 
 

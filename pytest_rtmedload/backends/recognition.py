@@ -1,8 +1,9 @@
-"""One user's speech recognition, through the official Speech SDK, from audio that is given in real time.
+"""One user's speech recognition, through the official Speech SDK, with audio sent in real time.
 
-The rule: the shared pacer gives a frame of 20 ms when it is due, first those of the utterance, then silence until the
-last words are there, as a telephone does. `stt.first_partial` runs from when the first voiced sample was given,
-`stt.final` from when the last one was. After a failure the recognizer is given up; the next utterance gets a new one.
+The rule: the shared pacer sends each frame of 20 ms when it is due: first those of the utterance, then silence until
+the last words are recognised, as a telephone does. `stt.first_partial` is measured from the time at which the first
+voiced sample was sent, `stt.final` from the last one. After a failure the recognizer is closed; the next utterance gets
+a new one.
 """
 
 from __future__ import annotations
@@ -35,23 +36,23 @@ FRAME_MS: Final = 20
 FRAME_SAMPLES: Final = 320
 SILENCE: Final = bytes(2 * FRAME_SAMPLES)
 SLACK_MS: Final = 500
-"""A phrase that ends by so much before the speech did is a part of it, and the rest is still to come."""
+"""A phrase that ends earlier than this before the end of the speech is a part of it; the rest is still to come."""
 
 
-class _Told(NamedTuple):
-    """What the SDK told, and when."""
+class _Event(NamedTuple):
+    """An event of the SDK and its time."""
 
     at_ns: int
     text: str = ""
     end_ms: float = 0.0
-    """Where in the stream the words end."""
+    """End of the words in the stream."""
     final: bool = False
     disconnected: bool = False
     failure: ServiceError | None = None
 
 
 class _Line(NamedTuple):
-    """A recognizer, its connection, its audio, and where its events arrive."""
+    """A recognizer, its connection, its audio stream and the mailbox of its events."""
 
     recognizer: Any
     connection: Any
@@ -60,12 +61,12 @@ class _Line(NamedTuple):
 
 
 class Utterance:
-    """What the pacer sends: a clip, then silence; and when its speech was given.
+    """What the pacer sends (a clip, then silence), and when its speech was sent.
 
     Args:
         stream: the SDK's push stream.
-        clip: what is said.
-        given: frames that were given before.
+        clip: the utterance.
+        given: frames that were sent before it.
     """
 
     def __init__(self, stream: Any, clip: Clip, given: int) -> None:
@@ -75,16 +76,16 @@ class Utterance:
         self._begin, self._end = first // FRAME_SAMPLES, (end - 1) // FRAME_SAMPLES
         self.sent = 0
         self.started_ms, self.ended_ms = (given * FRAME_MS + samples / 16 for samples in (first, end))
-        """Where in the stream the speech is."""
+        """Start and end of the speech in the stream."""
         self.made_ns = time.perf_counter_ns()
         self.began_ns = self.spoken_ns = 0
-        """When the first and the last voiced sample were given; 0: not yet."""
+        """When the first and the last voiced sample were sent; 0: not yet."""
         self.partial = self.heard = False
-        """Whether first words, and the last ones, have come back."""
+        """Whether the first words, and the last ones, have been recognised."""
         self.duration_s = clip.duration_ms / 1000
 
     def frame_due(self, now_ns: int, stamp: bytes) -> None:  # noqa: ARG002 - the pacer's
-        """Give the next frame."""
+        """Send the next frame."""
         number, self.sent = self.sent, self.sent + 1
         self._write(self._frames[number] if number < len(self._frames) else SILENCE)
         if number == self._begin:
@@ -93,15 +94,15 @@ class Utterance:
             self.spoken_ns = now_ns
 
     def since(self, metric: str) -> int:
-        """When a sample of this metric began; what was never said counts from the start."""
+        """Start of a sample of this metric; speech that was never sent counts from the start of the utterance."""
         return (self.began_ns if metric is FIRST_PARTIAL else self.spoken_ns) or self.made_ns
 
 
 class Recognizer(Calls):
-    """One user's recognizer; it hears one utterance at a time."""
+    """One user's recognizer; it processes one utterance at a time."""
 
     open_now: ClassVar[int] = 0
-    """Recognizers in this process that are connected: what a quota of the service counts."""
+    """Connected recognizers in this process: the number that a quota of the service limits."""
 
     def __init__(self, load: User, endpoint: Endpoint) -> None:
         super().__init__(load, "stt", lambda _: None)
@@ -110,16 +111,16 @@ class Recognizer(Calls):
         self._given = 0
 
     async def hear(self, clip: Clip, *, wer: str = WER) -> str:
-        """Say a clip in real time; returns what was understood.
+        """Send a clip in real time; returns the recognised text.
 
-        Samples of `stt.first_partial` and `stt.final`; where the words of the clip are known, their error rate.
+        Records `stt.first_partial` and `stt.final`, and the word error rate where the words of the clip are known.
 
         Args:
-            clip: what is said.
+            clip: the utterance.
             wer: name of the error rate.
 
         Raises:
-            ServiceError: nothing was understood, or it failed; `Throttled` when the quota is reached.
+            ServiceError: nothing was recognised, or it failed; `Throttled` when the quota is reached.
         """
         line = await self._connected()
         self.load.value(SESSIONS, Recognizer.open_now)
@@ -145,17 +146,17 @@ class Recognizer(Calls):
         return understood
 
     async def close(self) -> None:
-        """Give the recognizer up; the next utterance gets a new one."""
+        """Close the recognizer; the next utterance gets a new one."""
         line, self._line = self._line, None
         if line is not None:
             Recognizer.open_now -= 1
             lines = [line]
-            del line  # freeing it can block: the last reference goes where nobody waits
+            del line  # freeing it can block: the last reference must be on the other thread
             with contextlib.suppress(ServiceError):
                 await blocking(lambda: _close(lines), CLOSING_S)
 
     async def _connected(self) -> _Line:
-        """The recognizer, made when there is none; it dials when the first audio is there."""
+        """The recognizer, created when there is none; it connects when it receives the first audio."""
         if self._line is None:
             mailbox = Mailbox()
             async with self.call("stt.start"):
@@ -168,30 +169,30 @@ class Recognizer(Calls):
         words: list[str] = []
         async with asyncio.timeout(utterance.duration_s + self.deadline_s):
             while not utterance.heard:
-                told: _Told = await mailbox.take()
-                if told.failure is not None:
-                    raise told.failure
-                if told.disconnected:
+                event: _Event = await mailbox.take()
+                if event.failure is not None:
+                    raise event.failure
+                if event.disconnected:
                     self.load.count(RECONNECTS)
-                elif told.end_ms > utterance.started_ms:  # else it is about an utterance before this one
-                    self._note(utterance, told, words)
+                elif event.end_ms > utterance.started_ms:  # else it is about an utterance before this one
+                    self._note(utterance, event, words)
         return " ".join(words)
 
-    def _note(self, utterance: Utterance, told: _Told, words: list[str]) -> None:
-        """Words, at last or for the time being."""
-        if told.final and not told.text:
+    def _note(self, utterance: Utterance, event: _Event, words: list[str]) -> None:
+        """Process a final or a partial result."""
+        if event.final and not event.text:
             raise ServiceError("nothing was understood (NoMatch)")
-        if told.text and not utterance.partial and utterance.began_ns:
+        if event.text and not utterance.partial and utterance.began_ns:
             utterance.partial = True
-            self.load.add(FIRST_PARTIAL, utterance.began_ns, told.at_ns)
-        if told.final:
-            words.append(told.text)
-        if told.final and utterance.spoken_ns and told.end_ms >= utterance.ended_ms - SLACK_MS:
+            self.load.add(FIRST_PARTIAL, utterance.began_ns, event.at_ns)
+        if event.final:
+            words.append(event.text)
+        if event.final and utterance.spoken_ns and event.end_ms >= utterance.ended_ms - SLACK_MS:
             utterance.heard = True
-            self.load.add(FINAL, utterance.spoken_ns, told.at_ns)
+            self.load.add(FINAL, utterance.spoken_ns, event.at_ns)
 
     def _lost(self, utterance: Utterance, found: ServiceError) -> ServiceError:
-        """Record what did not come, and why; returns the error to raise."""
+        """Record the results that did not come, and why; returns the error to raise."""
         self._owes(utterance, Outcome.CENSORED if found.censored else Outcome.FAILED, FIRST_PARTIAL)
         return self.failed(FINAL, utterance.since(FINAL), found)
 
@@ -207,7 +208,7 @@ async def recognizer(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[R
     """A user's recognizer.
 
     Raises:
-        ServiceError: it could not be made.
+        ServiceError: it could not be created.
     """
     load = user_behind(load)
     user = Recognizer(load, endpoint)
@@ -222,16 +223,16 @@ def _open(endpoint: Endpoint, mailbox: Mailbox) -> _Line:
     stream = sdk.audio.PushAudioInputStream()
     made = sdk.SpeechRecognizer(speech_config(endpoint), sdk.audio.AudioConfig(stream=stream))
     connection = sdk.Connection.from_recognizer(made)
-    made.recognizing.connect(lambda event: post(_told(event.result, clock(), final=False)))
-    made.recognized.connect(lambda event: post(_told(event.result, clock(), final=True)))
-    made.canceled.connect(lambda event: post(_Told(clock(), failure=_failure(event.cancellation_details))))
-    connection.disconnected.connect(lambda _: post(_Told(clock(), disconnected=True)))
+    made.recognizing.connect(lambda heard: post(_event_of(heard.result, clock(), final=False)))
+    made.recognized.connect(lambda heard: post(_event_of(heard.result, clock(), final=True)))
+    made.canceled.connect(lambda heard: post(_Event(clock(), failure=_failure(heard.cancellation_details))))
+    connection.disconnected.connect(lambda _: post(_Event(clock(), disconnected=True)))
     made.start_continuous_recognition_async().get()
     return _Line(made, connection, stream, mailbox)
 
 
-def _told(result: Any, at_ns: int, *, final: bool) -> _Told:
-    return _Told(at_ns, result.text, (result.offset + result.duration) / TICKS_PER_MS, final)
+def _event_of(result: Any, at_ns: int, *, final: bool) -> _Event:
+    return _Event(at_ns, result.text, (result.offset + result.duration) / TICKS_PER_MS, final)
 
 
 def _failure(details: Any) -> ServiceError:

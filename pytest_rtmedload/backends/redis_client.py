@@ -1,7 +1,7 @@
 """One user's Redis, through redis-py.
 
-The rule: what is written carries the run's name and ends by itself; it is removed by name when the user ends, and
-nothing else is ever touched. Retries are off, so that a slow answer is seen as one.
+The rule: every key contains the run's name and expires by itself; keys are removed by name when their user ends, and
+no other key is ever touched. Retries are switched off, so that a slow answer is measured as one.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = "redis"
 TTL_S: Final = 600
-"""Keys live this long if nobody is left to remove them."""
+"""Lifetime of keys that could not be removed."""
 KEYS_PER_USER: Final = 100
-"""Sessions a user writes in turn: a long test must not fill somebody's Redis."""
+"""Sessions that a user writes in turn: a long test must not fill the Redis."""
 INFO_S: Final = 1.0
 INFO: Final = {
     "redis.memory": ("used_memory", 1 / 2**20, "MB"),
     "redis.clients": ("connected_clients", 1, ""),
     "redis.ops": ("instantaneous_ops_per_sec", 1, "/s"),
 }
-"""What the server tells about itself: value → field of `INFO`, factor, unit."""
+"""Statistics of the server: value → field of `INFO`, factor, unit."""
 _REMOVED_AT_ONCE: Final = 500
 
 
 class RedisUser(Calls):
-    """One user's client and the names of what it writes."""
+    """One user's client and the keys it has written."""
 
     def __init__(self, load: User, client: Any, run: str) -> None:
         super().__init__(load, "redis", explain)
         self.client = client
-        """redis-py's own, which answers in text."""
+        """The client of redis-py, which decodes answers to text."""
         self._prefix = f"rtmedload:{run}"
         self._written: set[str] = set()
 
     def key(self, kind: str) -> str:
-        """The key of this kind for the present iteration, written from now on; removed when the user ends."""
+        """The key of this kind for the current iteration; it is removed when the user ends."""
         name = f"{self._prefix}:{kind}:{self.load.user}:{self.load.iteration % KEYS_PER_USER}"
         if name not in self._written:
             self._written.add(name)
@@ -64,16 +64,16 @@ class RedisUser(Calls):
             await self.client.ping()
 
     async def watch(self) -> None:
-        """Record once a second, for ever, what the server says about its memory, clients and operations."""
+        """Record the memory, clients and operations of the server once a second, until cancelled."""
         while True:
             async with asyncio.timeout(self.deadline_s):
-                told = await self.client.info()
+                info = await self.client.info()
             for name, (key, factor, unit) in INFO.items():
-                self.load.value(name, told[key] * factor, unit)
+                self.load.value(name, info[key] * factor, unit)
             await asyncio.sleep(INFO_S)
 
     async def remove(self) -> None:
-        """Remove what this user wrote."""
+        """Remove the keys that this user wrote."""
         names = sorted(self._written)
         for begin in range(0, len(names), _REMOVED_AT_ONCE):
             some = names[begin : begin + _REMOVED_AT_ONCE]
@@ -96,7 +96,7 @@ def client_of(endpoint: Endpoint, deadline_s: float) -> Any:
 
 
 async def ask(endpoint: Endpoint, deadline_s: float) -> None:
-    """See whether it lets us in.
+    """Check that the server accepts the connection.
 
     Raises:
         ServiceError: it does not; one line.
@@ -111,7 +111,7 @@ async def ask(endpoint: Endpoint, deadline_s: float) -> None:
 
 @contextlib.asynccontextmanager
 async def redis_user(load: User | Handle, endpoint: Endpoint, run: str) -> AsyncIterator[RedisUser]:
-    """A user's Redis, connected; what was written is removed at the end."""
+    """A user's Redis, connected; its keys are removed at the end."""
     load = user_behind(load)
     client = client_of(endpoint, load.connecting.timeout)
     user = RedisUser(load, client, run)
@@ -125,7 +125,7 @@ async def redis_user(load: User | Handle, endpoint: Endpoint, run: str) -> Async
 
 @contextlib.asynccontextmanager
 async def watched(user: RedisUser) -> AsyncIterator[None]:
-    """Let one of the users of a test watch the server meanwhile."""
+    """Let one user of a test watch the server during the block."""
     watching = asyncio.create_task(user.watch()) if user.load.user == 0 else None
     try:
         yield
@@ -133,12 +133,12 @@ async def watched(user: RedisUser) -> AsyncIterator[None]:
         if watching is not None:
             watching.cancel()
             (ended,) = await asyncio.gather(watching, return_exceptions=True)
-            if isinstance(ended, Exception):  # it may be forbidden: no fault of the requests that are measured
+            if isinstance(ended, Exception):  # it may be forbidden, which is not a failure of the measured requests
                 user.load.error(f"redis.info: {explain(ended) or one_line(ended)}")
 
 
 def explain(error: Exception) -> ServiceError | None:
-    """What an exception of redis-py means."""
+    """The error that an exception of redis-py stands for."""
     found = load_sdk("redis.exceptions", PACKAGE)
     if isinstance(error, found.AuthenticationError | found.AuthorizationError | found.NoPermissionError):
         return ServiceError(
@@ -149,5 +149,5 @@ def explain(error: Exception) -> ServiceError | None:
     if isinstance(error, found.ConnectionError):
         return unreachable(error, "REDIS_URL or REDIS_HOST")
     if isinstance(error, found.MovedError):
-        return ServiceError("this is a cluster that sends its clients elsewhere: name an endpoint that serves all keys")
+        return ServiceError("this is a cluster that redirects its clients: configure an endpoint that serves all keys")
     return ServiceError(one_line(error)) if isinstance(error, found.RedisError) else None

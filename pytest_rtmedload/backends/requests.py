@@ -1,7 +1,7 @@
 """One user's measured requests to one service.
 
 The rule: every request has a deadline of our own, because those of the clients can exceed a minute; every request is
-one sample, whatever its client did meanwhile; and what a client raises is told in one line without secrets.
+one sample, whatever its client did in the meantime; a client's exception is reported in one line without secrets.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from pytest_rtmedload.voice.pacer import Pacer
 
     Explain = Callable[[Exception], ServiceError | None]
-    """Says what an exception of a client means; None for what is not the client's."""
+    """Maps an exception of a client to an error; None for other exceptions."""
 
 T = TypeVar("T")
 
 DEADLINE_S: Final = 10.0
 """The longest any of these services may take for one answer: ten times the slowest target."""
 SHARE_OF_TIMEOUT: Final = 0.5
-"""Of what the test allows an iteration, so that it is the request that is named, and not the iteration."""
+"""Share of the iteration's time limit, so that the request times out before the iteration does."""
 MOST_TRIES: Final = 20
 
 
 class Handle(Protocol):
-    """What tests have as `load`: a `pytest_rtmedload.Load`."""
+    """The `load` of a test: a `pytest_rtmedload.Load`."""
 
     @property
     def __rtmedload_user__(self) -> User: ...
 
 
 class User(Protocol):
-    """What of a virtual user is needed."""
+    """The part of a virtual user that clients use."""
 
     user: int
     iteration: int
@@ -62,7 +62,7 @@ class User(Protocol):
 
 
 def user_behind(load: User | Handle) -> User:
-    """The user whose handle a test has; what is no handle is a user itself."""
+    """The user behind a test's handle; anything else is a user itself."""
     found: User = getattr(load, "__rtmedload_user__", None) or cast("User", load)
     return found
 
@@ -73,13 +73,13 @@ class Calls:
     Args:
         load: the user.
         service: begins the name of what is counted, `<service>.throttled`.
-        explain: what an exception of the client means; None for what is not the client's.
+        explain: maps an exception of the client to an error; None for other exceptions.
     """
 
     def __init__(self, load: User, service: str, explain: Explain) -> None:
         self.load = load
         self.deadline_s = min(DEADLINE_S, SHARE_OF_TIMEOUT * load.connecting.timeout)
-        """Seconds one request may take."""
+        """Longest time of one request, in seconds."""
         self._service = service
         self._explain = explain
 
@@ -89,8 +89,8 @@ class Calls:
 
         Args:
             metric: its name.
-            expect: an HTTP status that is right here, such as 409; anything else is wrong then.
-            throttling: being told to wait is right here, too: a sample of `<service>.throttled` instead.
+            expect: the only HTTP status that is a success, such as 409.
+            throttling: whether a 429 is expected, too; it is then a sample of `<service>.throttled` instead.
 
         Raises:
             ServiceError: it failed; `Throttled` when the quota is reached.
@@ -112,11 +112,11 @@ class Calls:
                 return
             raise self.failed(metric, start, found, throttling=throttling) from None
         if expect is not None:
-            raise self.failed(metric, start, ServiceError(f"was accepted, but HTTP {expect} is right"))
+            raise self.failed(metric, start, ServiceError(f"was accepted, but HTTP {expect} was expected"))
         self.load.add(metric, start, time.perf_counter_ns())
 
     async def quietly(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request that is no sample, such as one that cleans up.
+        """Make a request without recording it, such as one that cleans up.
 
         Raises:
             ServiceError: it failed; `Throttled` when the quota is reached.
@@ -125,13 +125,13 @@ class Calls:
             return await request()
 
     def explained(self, error: Exception) -> ServiceError | None:
-        """What an exception means; None for what is neither the client's nor our deadline's."""
+        """The error that an exception stands for; None if it is neither the client's nor that of our deadline."""
         return explained(error, self._explain, self.deadline_s)
 
     def failed(self, metric: str, start_ns: int, found: ServiceError, *, throttling: bool = False) -> ServiceError:
         """Record a request that failed; returns the error to raise."""
         if not found.counted:
-            message = f"{metric}: {self.load.settings.redact(str(found))}"  # the name of a metric is no secret's
+            message = f"{metric}: {self.load.settings.redact(str(found))}"  # a metric's name is never redacted
             found.args, found.counted = (message,), True
             expected = throttling and isinstance(found, Throttled)
             if isinstance(found, Throttled):
@@ -147,12 +147,12 @@ class Calls:
         return found
 
     async def patiently(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request that may be throttled, and make it again when the service said it may.
+        """Make a request that may be throttled, and repeat it after the time that the service asks for.
 
-        Waiting is think time: it is the quota's, not the service's.
+        Waiting counts as think time: the quota causes it, not the service.
 
         Raises:
-            ServiceError: it failed, or was still throttled the last time.
+            ServiceError: it failed, or was throttled at every attempt.
         """
         for _ in range(MOST_TRIES - 1):
             try:
@@ -163,9 +163,9 @@ class Calls:
         return await request()
 
     async def warm_up(self, request: Callable[[], Awaitable[object]]) -> None:
-        """Make a first request, before anything is judged, so that no judged one pays for connecting.
+        """Make a first request before anything is judged, so that no judged request includes connecting.
 
-        One that fails is told; whether the service lets us in was asked before.
+        A failure is recorded; access to the service was checked before.
         """
         with contextlib.suppress(ServiceError):
             await request()
@@ -173,7 +173,7 @@ class Calls:
 
 @contextlib.asynccontextmanager
 async def in_our_words(explain: Explain, deadline_s: float) -> AsyncIterator[None]:
-    """Let what a client raises out as a `ServiceError`, and give the block a deadline.
+    """Turn a client's exceptions into `ServiceError`, and give the block a deadline.
 
     Raises:
         ServiceError: the client raised, or took longer.
@@ -189,7 +189,7 @@ async def in_our_words(explain: Explain, deadline_s: float) -> AsyncIterator[Non
 
 
 def explained(error: Exception, explain: Explain, deadline_s: float) -> ServiceError | None:
-    """What an exception means; None for what is neither the client's nor our deadline's."""
+    """The error that an exception stands for; None if it is neither the client's nor that of our deadline."""
     if isinstance(error, ServiceError):
         return error
     found, late = explain(error), time_out_in(error)

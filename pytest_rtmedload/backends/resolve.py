@@ -1,7 +1,7 @@
-"""Where the service that a test drives is: the one that was named, else the embedded one.
+"""The endpoint of the service that a test drives: the configured one, else the embedded one.
 
-The rule: with an agent of somebody's, the embedded services say nothing about it, so a service nobody named is not
-tested, and the reason is told. Redis alone is tried at its usual place, and then labelled as the default.
+The rule: if an agent is configured, the embedded services say nothing about it, so a service without an endpoint is not
+tested, and the reason is reported. Redis alone is tried at its default address, and labelled as the default.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class NotNamed(Exception):  # noqa: N818 - says what is the case
-    """There is no such service to test; the message is one line with what to do."""
+class NotNamed(Exception):  # noqa: N818 - names a state
+    """No endpoint of the service is configured; the message is one line with what to do."""
 
 
 class Options(Protocol):
-    """What of the options decides."""
+    """The options that decide."""
 
     @property
     def services(self) -> NamedServices:
-        """The services that were named."""
+        """The configured services."""
 
     @property
     def host(self) -> str | None:
-        """The agent that was named."""
+        """URL of the configured agent."""
 
 
 def find(service: str, options: Options, embedded: Callable[[str], Mapping[str, str]]) -> Endpoint:
@@ -45,11 +45,11 @@ def find(service: str, options: Options, embedded: Callable[[str], Mapping[str, 
     Args:
         service: `redis`, `llm`, `cosmos` or `speech`.
         options: the options of the run.
-        embedded: starts the embedded service and tells its `url` and `key`.
+        embedded: starts the embedded service and returns its `url` and `key`.
 
     Raises:
-        NotNamed: an agent was named and this service was not.
-        ValueError: there is no such service, or what was named is no endpoint.
+        NotNamed: an agent is configured and this service is not.
+        ValueError: there is no such service, or its endpoint is not valid.
     """
     if service not in SERVICES:
         raise ValueError(f"{service!r} is not a service: choose one of {', '.join(SERVICES)}")
@@ -63,6 +63,6 @@ def find(service: str, options: Options, embedded: Callable[[str], Mapping[str, 
         return Endpoint(service, DEFAULT_REDIS, DEFAULT)
     variables = VARIABLES[service].endpoint
     raise NotNamed(
-        f"the agent under test is not the embedded one, and nobody said where its {service} is: "
+        f"the agent under test is not the embedded one, and no endpoint of its {service} is configured: "
         f"set {' or '.join(variables)} to test it"
     )

@@ -1,7 +1,7 @@
-"""What recognition and synthesis share: how the Speech SDK is told where to go, and what its failures mean.
+"""Shared by recognition and synthesis: configuration of the Speech SDK, and the meaning of its failures.
 
-The rule: the SDK calls back on threads of its own. A callback takes the time, posts to a mailbox and knows nothing
-else; one that knew the recogniser would keep it alive, and freeing that blocks for up to ten seconds.
+The rule: the SDK calls back on its own threads. A callback takes the time and posts to a mailbox, and refers to nothing
+else: a reference to the recogniser would keep it alive, and freeing it blocks for up to ten seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PACKAGE: Final = "azure-cognitiveservices-speech"
 TICKS_PER_MS: Final = 10_000
 CLOSING_S: Final = 3.0
-"""A client that does not close in time is left behind: it waits up to ten seconds for a service that is gone."""
+"""A client that does not close in time is abandoned: it waits up to ten seconds for a service that is gone."""
 
 
 def speech_sdk() -> Any:
@@ -33,11 +33,11 @@ def speech_sdk() -> Any:
 
 
 def speech_config(endpoint: Endpoint) -> Any:
-    """How the SDK reaches a service, which may be a region, a resource in Azure, a container or the embedded one.
+    """Configuration of the SDK for a service: a region, a resource in Azure, a container or the embedded service.
 
     Raises:
         SdkMissing: the SDK does not load, or azure-identity is needed and missing.
-        ServiceError: there is neither key nor token for a region.
+        ServiceError: a region is configured without key and token.
     """
     sdk = speech_sdk()
     config = sdk.SpeechConfig(**_place(endpoint), **_credential(endpoint))
@@ -68,30 +68,32 @@ def _credential(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.token:
         return {"auth_token": endpoint.token} if in_region else {}
     if in_region:
-        raise ServiceError(f"{endpoint.source} has no key: set SPEECH_KEY, or name the resource with SPEECH_ENDPOINT")
+        raise ServiceError(
+            f"{endpoint.source} has no key: set SPEECH_KEY, or configure the resource with SPEECH_ENDPOINT"
+        )
     return {"token_credential": blocking_credential()} if azure_host(endpoint.url) else {}
 
 
 def cancelled(code: str, details: str) -> ServiceError:
-    """What a cancellation means.
+    """The error that a cancellation stands for.
 
     Args:
         code: the name of its `CancellationErrorCode`.
-        details: what the SDK says about it.
+        details: the SDK's description.
     """
     if code == "TooManyRequests":
         return throttled("the quota of this resource", 0.0)
     advice = _ADVICE.get(code)
-    told = one_line(_NOISE.sub("", details) or "no details")
-    message = f"{code}: {told}{f'; {advice}' if advice else ''}"
+    described = one_line(_NOISE.sub("", details) or "no details")
+    message = f"{code}: {described}{f'; {advice}' if advice else ''}"
     return ServiceError(message, censored=code == "ServiceTimeout", passing=code in _PASSING)
 
 
 _PASSING: Final = ("ServiceUnavailable", "ServiceError")
 _NOISE: Final = re.compile(r" (?:USP state|Please check|Internal error).*", re.DOTALL)
-"""What the SDK adds to everything it says."""
+"""Text that the SDK appends to every description."""
 _ADVICE: Final = {
-    "AuthenticationFailure": "check SPEECH_KEY, and that it is of this resource and region",
-    "Forbidden": "check SPEECH_KEY and what the resource allows",
+    "AuthenticationFailure": "check SPEECH_KEY, and that it belongs to this resource and region",
+    "Forbidden": "check SPEECH_KEY and the permissions of the resource",
     "ConnectionFailure": "check SPEECH_ENDPOINT or SPEECH_REGION",
 }

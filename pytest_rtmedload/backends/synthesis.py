@@ -1,7 +1,7 @@
 """One user's speech synthesis, through the official Speech SDK.
 
-The rule: a request begins when it is handed to the SDK, and its first byte is there when the SDK hands over the first
-audio. After a failure the synthesizer is given up, so that nothing that comes late is taken for the next answer.
+The rule: a request begins when it is passed to the SDK, and its first byte has arrived when the SDK delivers the first
+audio. After a failure the synthesizer is closed, so that late audio cannot be taken for the next answer.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FIRST_BYTE: Final = "tts.first_byte"
 SYNTHESIS: Final = "tts.synthesis"
 RECONNECTS: Final = "tts.reconnects"
 WARM_UP: Final = "Hello."
-"""Said before anything is measured: the SDK's first request costs it up to a second."""
+"""Synthesised before anything is measured: the SDK's first request takes up to a second longer."""
 
 
-class _Told(NamedTuple):
-    """What the SDK told, and when."""
+class _Event(NamedTuple):
+    """An event of the SDK and its time."""
 
     at_ns: int
     audio: bytes = b""
@@ -41,7 +41,7 @@ class _Told(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A synthesizer, its connection, and where its events arrive."""
+    """A synthesizer, its connection and the mailbox of its events."""
 
     synthesizer: Any
     connection: Any
@@ -49,7 +49,7 @@ class _Line(NamedTuple):
 
 
 class Synthesizer(Calls):
-    """One user's synthesizer; it speaks one text at a time."""
+    """One user's synthesizer; it processes one text at a time."""
 
     def __init__(self, load: User, endpoint: Endpoint) -> None:
         super().__init__(load, "tts", lambda _: None)
@@ -75,11 +75,11 @@ class Synthesizer(Calls):
         return b"".join(sound)
 
     async def close(self) -> None:
-        """Give the synthesizer up; the next text gets a new one."""
+        """Close the synthesizer; the next text gets a new one."""
         line, self._line = self._line, None
         if line is not None:
             lines = [line]
-            del line  # freeing it can block: the last reference goes where nobody waits
+            del line  # freeing it can block: the last reference must be on the other thread
             with contextlib.suppress(ServiceError):
                 await blocking(lambda: _close(lines), CLOSING_S)
 
@@ -89,17 +89,17 @@ class Synthesizer(Calls):
             self._line = await blocking(lambda: _open(self._endpoint, mailbox), self.deadline_s)
         line = self._line
         started = await blocking(lambda: _start(line, text), self.deadline_s)
-        while not (told := await line.mailbox.take()).done:
-            if told.disconnected:
+        while not (event := await line.mailbox.take()).done:
+            if event.disconnected:
                 self.load.count(RECONNECTS)
                 continue
             if not sound:
-                self.load.add(FIRST_BYTE, started, told.at_ns)
-            sound.append(told.audio)
-        if told.failure is not None:
-            raise told.failure
+                self.load.add(FIRST_BYTE, started, event.at_ns)
+            sound.append(event.audio)
+        if event.failure is not None:
+            raise event.failure
         if not sound:
-            raise ServiceError("there was no audio")
+            raise ServiceError("no audio was returned")
 
 
 @contextlib.asynccontextmanager
@@ -115,7 +115,7 @@ async def synthesizer(load: User | Handle, endpoint: Endpoint) -> AsyncIterator[
 
 
 async def ask(endpoint: Endpoint, deadline_s: float) -> None:
-    """See whether it speaks.
+    """Check that the service synthesises speech.
 
     Raises:
         ServiceError: it does not; one line.
@@ -124,25 +124,25 @@ async def ask(endpoint: Endpoint, deadline_s: float) -> None:
     lines = [await blocking(lambda: _open(endpoint, mailbox), deadline_s)]
     try:
         await blocking(lambda: _start(lines[0], WARM_UP), deadline_s)
-        while not (told := await _soon(mailbox, deadline_s)).done:
+        while not (event := await _soon(mailbox, deadline_s)).done:
             continue
-        if told.failure is not None:
-            raise told.failure
+        if event.failure is not None:
+            raise event.failure
     finally:
         with contextlib.suppress(ServiceError):
             await blocking(lambda: _close(lines), CLOSING_S)
 
 
-async def _soon(mailbox: Mailbox, deadline_s: float) -> _Told:
+async def _soon(mailbox: Mailbox, deadline_s: float) -> _Event:
     try:
-        told: _Told = await asyncio.wait_for(mailbox.take(), deadline_s)
+        event: _Event = await asyncio.wait_for(mailbox.take(), deadline_s)
     except TimeoutError:
         raise no_answer(deadline_s) from None
-    return told
+    return event
 
 
 def _outcome(error: BaseException) -> Outcome:
-    """Of the first byte that did not come: it failed, or was waited for in vain."""
+    """Outcome of the first byte that did not arrive: failed, or censored when its time was up."""
     failed = isinstance(error, ServiceError) and not error.censored
     return Outcome.FAILED if failed else Outcome.CENSORED
 
@@ -151,12 +151,12 @@ def _open(endpoint: Endpoint, mailbox: Mailbox) -> _Line:
     sdk, clock, post = speech_sdk(), time.perf_counter_ns, mailbox.post
     made = sdk.SpeechSynthesizer(speech_config(endpoint), None)
     connection = sdk.Connection.from_speech_synthesizer(made)
-    made.synthesizing.connect(lambda event: post(_Told(clock(), event.result.audio_data)))
-    made.synthesis_completed.connect(lambda _: post(_Told(clock(), done=True)))
+    made.synthesizing.connect(lambda heard: post(_Event(clock(), heard.result.audio_data)))
+    made.synthesis_completed.connect(lambda _: post(_Event(clock(), done=True)))
     made.synthesis_canceled.connect(
-        lambda event: post(_Told(clock(), done=True, failure=_failure(event.result.cancellation_details)))
+        lambda heard: post(_Event(clock(), done=True, failure=_failure(heard.result.cancellation_details)))
     )
-    connection.disconnected.connect(lambda _: post(_Told(clock(), disconnected=True)))
+    connection.disconnected.connect(lambda _: post(_Event(clock(), disconnected=True)))
     return _Line(made, connection, mailbox)
 
 
@@ -166,7 +166,7 @@ def _failure(details: Any) -> ServiceError:
 
 
 def _start(line: _Line, text: str) -> int:
-    """Hand a text over; returns when."""
+    """Pass a text to the SDK; returns the time."""
     started = time.perf_counter_ns()
     line.synthesizer.speak_text_async(text)
     return started

@@ -1,6 +1,6 @@
-"""Blocking calls, and event loops, on threads that nobody has to wait for.
+"""Blocking calls and event loops on daemon threads.
 
-The rule: a call that outlives its deadline is left behind on a daemon thread. The default executor would be joined when
+The rule: a call that exceeds its deadline is left running on a daemon thread. The default executor would be joined when
 the loop closes, and native clients can block for longer than a minute.
 """
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def blocking(call: Callable[[], T], seconds: float) -> T:
-    """Wait for a blocking call, for so many seconds.
+    """Wait for a blocking call, for at most `seconds`.
 
     Raises:
         ServiceError: it took longer.
@@ -45,7 +45,7 @@ async def blocking(call: Callable[[], T], seconds: float) -> T:
             value = call()
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             raised = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits for the result
             loop.call_soon_threadsafe(settle, value, raised)
 
     threading.Thread(target=run, daemon=True).start()
@@ -59,7 +59,7 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T:
     """Run a coroutine on an event loop of its own, on a thread of its own, and wait for it.
 
     Raises:
-        ServiceError: it took longer than so many seconds.
+        ServiceError: it took longer than `seconds`.
         Exception: what it raised.
     """
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -81,9 +81,9 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T:
 
 
 class Mailbox:
-    """What other threads tell an event loop, in the order they tell it.
+    """Passes messages from other threads to an event loop, in the order in which they were posted.
 
-    Made on the loop's thread; `post` may be called on any.
+    Created on the loop's thread; `post` may be called on any thread.
     """
 
     def __init__(self) -> None:
@@ -91,10 +91,10 @@ class Mailbox:
         self._letters: asyncio.Queue[Any] = asyncio.Queue()
 
     def post(self, letter: Any) -> None:
-        """Hand something over; what comes after the loop's end is dropped."""
+        """Pass a message on; messages posted after the loop has closed are dropped."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._letters.put_nowait, letter)
 
     async def take(self) -> Any:
-        """The next letter, waited for."""
+        """Wait for the next message."""
         return await self._letters.get()

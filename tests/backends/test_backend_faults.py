@@ -92,7 +92,7 @@ def test_a_remote_agent_s_services_are_skipped_unless_they_are_named(
     result = backend("-m", "load", "-rs", f"--host=http://{NOWHERE}", "-k", "not redis", sizes=SIZES)
     result.assert_outcomes(skipped=9, deselected=3)
     for service in ("llm", "cosmos", "speech"):
-        result.stdout.fnmatch_lines([f"*nobody said where its {service} is: set *"])
+        result.stdout.fnmatch_lines([f"*no endpoint of its {service} is configured: set *"])
 
 
 def test_a_client_that_is_missing_is_a_skip_that_says_how_to_get_it(

@@ -86,7 +86,7 @@ def test_being_cut_off_is_censored() -> None:
 def test_an_expected_refusal_is_right_and_its_absence_wrong() -> None:
     client, load = calls()
     asyncio.run(one(client, ClientError("conflict"), expect=409))
-    with pytest.raises(ServiceError, match="was accepted, but HTTP 409 is right"):
+    with pytest.raises(ServiceError, match="was accepted, but HTTP 409 was expected"):
         asyncio.run(one(client, expect=409))
     with pytest.raises(ServiceError, match="explained"):
         asyncio.run(one(client, ClientError("other"), expect=412))

@@ -29,7 +29,7 @@ FAULTS = {
     "unavailable": "llm.stream: HTTP 503: The engine is currently overloaded",
     "cut": "the connection",  # a reset may take the tokens before it along
     "unfinished": "llm.stream: the stream ended without finish_reason",
-    "malformed": "llm.stream: the answer holds what is no JSON",
+    "malformed": "llm.stream: the answer is not valid JSON",
     "hang": "llm.stream: no answer within 2 s",
 }
 """Fault → how the client tells it."""
@@ -190,7 +190,7 @@ def test_a_service_that_is_down_is_one_line_told_once(
 def test_a_redis_that_nobody_named_is_no_failure() -> None:
     guessed = Endpoint("redis", f"redis://{NOWHERE}", DEFAULT)
     with pytest.raises(
-        NotReady, match=r"^nobody said where its redis is, and the redis at .* connection refused"
+        NotReady, match=r"^no endpoint of the agent's redis is configured, and the redis at .* connection refused"
     ) as caught:
         Readiness().ask(guessed, redis_client.ask)
     assert not caught.value.broken
@@ -207,7 +207,7 @@ def test_the_access_key_of_redis_is_its_password() -> None:
 def test_a_wrong_key_is_told(embedded: Start) -> None:
     with embedded("llm") as endpoint:
         wrong = Endpoint("llm", endpoint.url, "AZURE_OPENAI_ENDPOINT", WRONG_KEY, options={"model": "gpt-4o"})
-        with pytest.raises(NotReady, match="HTTP 401: the key or token was refused; check AZURE_OPENAI_API_KEY"):
+        with pytest.raises(NotReady, match="HTTP 401: the key or token was refused; check that AZURE_OPENAI_API_KEY"):
             Readiness().ask(wrong, llm_client.ask)
         token = Endpoint("llm", endpoint.url, "AZURE_OPENAI_ENDPOINT", token=endpoint.key, options={"model": "gpt-4o"})
         Readiness().ask(token, llm_client.ask)
@@ -215,14 +215,15 @@ def test_a_wrong_key_is_told(embedded: Start) -> None:
         Readiness().ask(v1, llm_client.ask)
         nameless = Endpoint("llm", endpoint.url, "OPENAI_ENDPOINT", endpoint.key)
         with pytest.raises(
-            NotReady, match="OPENAI_ENDPOINT names no model: set AZURE_OPENAI_DEPLOYMENT, or OPENAI_MODEL"
+            NotReady,
+            match="no model is configured beside OPENAI_ENDPOINT: set AZURE_OPENAI_DEPLOYMENT, or OPENAI_MODEL",
         ):
             Readiness().ask(nameless, llm_client.ask)
 
 
 def test_a_key_that_cannot_be_one_is_told_without_it() -> None:
     endpoint = Endpoint("cosmos", f"http://{NOWHERE}", "COSMOS_ENDPOINT", "ThisIsNoBase6")
-    with pytest.raises(NotReady, match="the key is not one of Cosmos DB") as caught:
+    with pytest.raises(NotReady, match="the key is not a Cosmos DB key") as caught:
         Readiness().ask(endpoint, lambda endpoint, seconds: cosmos_client.prepare(endpoint, "run", seconds))
     assert "ThisIsNoBase6" not in str(caught.value)
     assert caught.value.__suppress_context__

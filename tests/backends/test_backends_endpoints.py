@@ -142,7 +142,9 @@ def test_the_named_service_before_all_others() -> None:
 
 @pytest.mark.parametrize("service", ["llm", "cosmos", "speech"])
 def test_a_remote_agent_s_services_must_be_named(service: str) -> None:
-    with pytest.raises(NotNamed, match=f"nobody said where its {service} is: set .*{VARIABLES[service].endpoint[0]}"):
+    with pytest.raises(
+        NotNamed, match=f"no endpoint of its {service} is configured: set .*{VARIABLES[service].endpoint[0]}"
+    ):
         find(service, options("http://agent"), not_asked_for)
 
 

@@ -32,7 +32,7 @@ def test_a_native_library_that_does_not_load(monkeypatch: pytest.MonkeyPatch) ->
     ("cause", "told"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "connection refused: nothing listens there; check URL"),
-        (OSError(-2, "Name or service not known"), "the host name is not known; check URL"),
+        (OSError(-2, "Name or service not known"), "the host name cannot be resolved; check URL"),
         (ssl.SSLError("CERTIFICATE_VERIFY_FAILED"), "TLS refused: the certificate is not trusted; check URL"),
         (ssl.SSLError("WRONG_VERSION_NUMBER"), "TLS refused: the service speaks plain text at this port; check URL"),
         (ConnectionResetError(104, "Connection reset by peer"), "the connection was reset"),
@@ -67,7 +67,7 @@ def test_what_the_speech_sdk_cancels_for() -> None:
     )
     assert str(wrong) == (
         "AuthenticationFailure: WebSocket upgrade failed: Authentication error (401).; "
-        "check SPEECH_KEY, and that it is of this resource and region"
+        "check SPEECH_KEY, and that it belongs to this resource and region"
     )
     assert not wrong.passing
     assert cancelled("ServiceTimeout", "").censored

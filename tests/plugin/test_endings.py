@@ -145,7 +145,7 @@ def test_an_unknown_host_is_one_error(load_run_of: LoadRun) -> None:
     load_run_of.file(test_it=ONE_REQUEST)
     result = load_run_of("--load-host=http://no-such-host.invalid")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no-such-host.invalid does not answer: the host name is not known*"])
+    result.stdout.fnmatch_lines(["*no-such-host.invalid does not answer: the host name cannot be resolved*"])
 
 
 def test_a_port_that_is_taken_is_one_line(load_run_of: LoadRun) -> None:
