@@ -1,4 +1,4 @@
-"""Where the agent is: the one that was named, or an embedded one that is started when a test first needs it.
+"""Finds the agent: the configured one, or an embedded one that is started when a test first needs it.
 
 The agent is found once per run, by the coordinator; workers are told its URL. A named agent is asked whether it
 answers before the first test, so that a dead one is one error and not fifty. Where tests run side by side several
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 ANSWER_S: Final = 10.0
-"""How long a named agent may take to give its first answer, whatever it is."""
+"""Longest time for the first answer of a configured agent, in seconds; any answer counts."""
 
 
-class AgentUnavailable(Exception):  # noqa: N818 - says what is the case, in one line for the user
+class AgentUnavailable(Exception):  # noqa: N818 - names a state
     """There is no agent to test; the message is one line with what to do."""
 
 
@@ -42,20 +42,20 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class AgentUnderTest:
-    """What the `agent` fixture gives."""
+    """Value of the `agent` fixture."""
 
     url: str
-    """Base URL, without a slash at its end."""
+    """Base URL, without a trailing slash."""
     dialect: Dialect
     """Paths and bodies of the agent's version."""
     embedded: bool
     """True for the stand-in that comes with the plugin."""
     number_to_call: str | None
-    """A number that tests may call; None at a remote agent without `--load-allow-calls` and `--load-call-number`."""
+    """Number that tests may call; None for a remote agent without `--load-allow-calls` and `--load-call-number`."""
 
 
 class AgentProvider:
-    """Finds or starts the agent of a run, at most once, and ends what it started."""
+    """Finds or starts the agent of a run, at most once, and stops an agent that it started."""
 
     def __init__(self, config: LoadConfig) -> None:
         self._config = config
@@ -66,10 +66,10 @@ class AgentProvider:
         self._lock = threading.RLock()
 
     def known(self) -> Agent | None:
-        """The agent if there is one already or one was named; asks a named one once whether it answers.
+        """The agent, if one is running or configured; checks once that a configured one answers.
 
         Raises:
-            AgentUnavailable: the named agent does not answer, or the embedded one has died.
+            AgentUnavailable: the configured agent does not answer, or the embedded one has died.
         """
         with self._lock:
             host = self._config.host
@@ -82,19 +82,19 @@ class AgentProvider:
             return self._agent
 
     def obtain(self) -> Agent:
-        """The agent; an embedded one is started when none was named.
+        """The agent; an embedded one is started when none is configured.
 
         Raises:
-            AgentUnavailable: there is none and none could be started.
+            AgentUnavailable: there is none, and none could be started.
         """
         with self._lock:
             return self.known() or self._start_embedded()
 
     def service(self, name: str) -> Service:
-        """A service of the embedded agent, `llm` for instance; it and the agent are started when they do not run yet.
+        """A service of the embedded agent, such as `llm`; both are started if they are not running.
 
         Raises:
-            AgentUnavailable: an agent was named, which has no such services here, or the service cannot start.
+            AgentUnavailable: the configured agent has no embedded services, or the service cannot start.
         """
         from pytest_rtmedload.embedded.launcher import EmbeddedAgentError  # noqa: PLC0415 - where needed
 
@@ -102,32 +102,34 @@ class AgentProvider:
             agent = self.obtain()
             if self._embedded is None:
                 url = without_secrets(agent.url)
-                raise AgentUnavailable(f"no embedded {name} beside the agent at {url}: name the endpoint of a real one")
+                raise AgentUnavailable(
+                    f"there is no embedded {name} with the agent at {url}: configure the endpoint of a real one"
+                )
             try:
                 return self._embedded.service(name)
             except EmbeddedAgentError as error:
                 raise AgentUnavailable(str(error)) from None
 
     def doubt(self) -> None:
-        """A test saw nothing but failures: ask a named agent again before the next test."""
+        """After a test in which everything failed: check a configured agent again before the next test."""
         self._answered = False
 
     def missed(self) -> bool:
-        """A test cannot have its agent. True when one before it could not either: its error stands for all."""
+        """Note that a test could not get its agent; True if an earlier test has already reported that."""
         with self._lock:
             before, self._missed = self._missed, True
             return before
 
     def info(self) -> AgentInfo:
-        """What reports say about the agent."""
+        """The agent as reports describe it."""
         if self._agent is None:
             return AgentInfo(None, self._config.dialect, embedded=False)
         details = self._embedded.details if self._embedded is not None else {}
         return AgentInfo(without_secrets(self._agent.url), self._agent.dialect, self._agent.embedded, dict(details))
 
     def stop(self) -> None:
-        """End what was started; calling it again does nothing."""
-        with self._lock:  # one that is just being started is waited for, or it would be left behind
+        """Stop the embedded agent; further calls do nothing."""
+        with self._lock:  # waits for an agent that is being started, which would otherwise be left running
             embedded, self._embedded = self._embedded, None
         if embedded is not None:
             embedded.stop()
@@ -151,15 +153,15 @@ class AgentProvider:
 
 
 def ask(url: str, path: str, within_s: float = ANSWER_S) -> None:
-    """Ask an agent for any HTTP answer at all.
+    """Check that an agent gives any HTTP answer.
 
     Args:
         url: of the agent.
-        path: of what is asked for.
-        within_s: how many seconds it may take.
+        path: of the request.
+        within_s: time limit in seconds.
 
     Raises:
-        AgentUnavailable: it gives none; the message says which address, why and what to do.
+        AgentUnavailable: there is no answer; the message has the address, the reason and what to do.
     """
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

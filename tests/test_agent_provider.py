@@ -36,6 +36,7 @@ def test_a_named_agent_has_no_embedded_services(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pytest_rtmedload.agent_provider.ask", lambda *_: None)  # it answers
     agents = provider(host="https://user:secret@agent.example/base")
     with pytest.raises(
-        AgentUnavailable, match=r"^no embedded llm beside the agent at https://agent\.example/base: name the endpoint"
+        AgentUnavailable,
+        match=r"^there is no embedded llm with the agent at https://agent\.example/base: configure the endpoint",
     ):
         agents.service("llm")

@@ -1,4 +1,4 @@
-"""Reads the configuration of a run: every option from the strongest source that names it."""
+"""Reads the configuration of a run: every option from the source with the highest precedence."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _dialect(text: str) -> str:
 
 
 def _folder(text: str) -> str:
-    """A folder; no shell has expanded the `~` of an ini file or a variable."""
+    """A folder; `~` is expanded, because no shell has done so in an ini file or a variable."""
     return os.path.expanduser(text)  # noqa: PTH111 - unlike pathlib's it never raises
 
 
@@ -126,22 +126,22 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("samples", "debug", "uvloop", "parallel"), _flag),
     **{f"{word}_users": _count for word in GROUP_OPTIONS.values()},
 }
-"""What reads the text of an option; the others are texts."""
+"""Option → function that parses its text; options without an entry are texts."""
 ONE_VALUE: Final = "one value is needed: a text, a number, true or false"
 
 
 class _Source:
-    """Reads options of one source, with one clear line for a wrong value."""
+    """Reads options of one source; a wrong value is an error of one line."""
 
     def __init__(self, raw: Callable[[Option], tuple[str, Any]]) -> None:
         self._raw = raw
 
     def spelling(self, option: Option) -> str:
-        """How this source names an option."""
+        """The name of an option in this source."""
         return self._raw(option)[0]
 
     def get(self, option: Option) -> Any:
-        """The value this source gives, None when it is silent.
+        """The option's value in this source; None if it is not set.
 
         Raises:
             pytest.UsageError: the value is wrong.
@@ -156,10 +156,10 @@ class _Source:
 
 
 def _texts(raw: Any, *, many: bool) -> list[str]:
-    """The entries of an option as texts without blanks at their ends: TOML also knows numbers, booleans and lists.
+    """The entries of an option as stripped texts; TOML also has numbers, booleans and lists.
 
     Raises:
-        ValueError: a list where one value is needed, or what is no value at all, such as a table.
+        ValueError: a list where one value is needed, or a value of another type, such as a table.
     """
     entries = raw if many and isinstance(raw, list) else [] if raw is None else [raw]
     if any(not isinstance(entry, str | int | float) for entry in entries):
@@ -188,7 +188,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
     """Read all sources.
 
     Raises:
-        pytest.UsageError: a value is wrong; the message names where it stands and what would be right.
+        pytest.UsageError: a value is wrong; the message names its source and what would be right.
     """
     sources = _sources(config, environment)
 
@@ -237,7 +237,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
 
 
 def _criteria(sources: tuple[_Source, _Source, _Source]) -> tuple[Criterion, ...]:
-    """The criteria of the run: the defaults, changed by one source after the other, the weakest first."""
+    """The criteria of the run: the defaults, changed by each source in ascending order of precedence."""
     criteria, option = DEFAULT_CRITERIA, BY_NAME["criterion"]
     for source in reversed(sources):
         spelling = source.spelling(option)

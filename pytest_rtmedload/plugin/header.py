@@ -1,7 +1,7 @@
-"""The line that says, before anything runs, what the load tests will do and how long that will take.
+"""The line that announces the load tests and their estimated time before anything runs.
 
-The time is what the profiles plan: ramp, warm-up and measured time. What nobody can know before is counted and named: a
-test that ends after a number of iterations, a capacity search, `load_run`, a conductor of the project's own.
+The time is what the load profiles plan: ramp, warm-up and measured time. Tests whose length cannot be known are counted
+separately: those that end after a number of iterations, capacity searches, `load_run` and custom conductors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 QUIETEST: Final = -1
-"""With `-qq` nothing is said about what was collected."""
+"""With `-qq` the line is left out."""
 
 
 def plan_line(
@@ -32,7 +32,7 @@ def plan_line(
     *,
     side_by_side: bool = False,
 ) -> str:
-    """What is about to run.
+    """The line.
 
     Args:
         config: pytest's.
@@ -51,18 +51,18 @@ def plan_line(
 
 
 def how_long(planned: Sequence[LoadSpec | None], *, side_by_side: bool = False) -> str:
-    """How long load tests take together; None stands for one that decides when it runs."""
+    """Estimated time of all load tests together; None stands for one of unknown length."""
     known = _seconds_of_groups(planned)
     open_ended = sum(spec is None or spec.estimated_s is None for spec in planned)
     if not known:
-        return "for a time that is not known before"
+        return "of unknown length"
     total = max(known.values()) if side_by_side else sum(known.values())
     further = f" and {open_ended} of unknown length" if open_ended else ""
     return f"about {seconds(max(1, round(total)))}{further}"
 
 
 def _seconds_of_groups(planned: Sequence[LoadSpec | None]) -> dict[str, float]:
-    """Group → seconds of those of its tests whose length is known."""
+    """Group → estimated seconds of its tests of known length."""
     found: dict[str, float] = defaultdict(float)
     for spec in planned:
         if spec is not None and spec.estimated_s is not None:

@@ -1,8 +1,8 @@
-"""Values of the ini file as they are written there, whatever their type.
+"""Values of the ini file in their own type.
 
-pytest 9 reads `[tool.pytest]` and `pytest.toml` with the types of TOML and refuses every value that is not of the type
-an option was registered with; a number, a boolean or a list where a text was registered is then an error. Options of
-load tests take each of them, so a value that pytest refuses is read from the file that pytest has read.
+pytest 9 reads `[tool.pytest]` and `pytest.toml` with TOML's types and rejects a value of another type than the
+registered one: a number, a boolean or a list is an error where a text was registered. Options of load tests accept all
+of them, so a value that pytest rejects is read from the file itself.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import pytest
 
 _TOP_LEVEL: Final = ("pytest.toml", ".pytest.toml")
-"""Files whose options stand under `[pytest]`; in others it is `[tool.pytest]`."""
+"""Files with the table `[pytest]`; in others it is `[tool.pytest]`."""
 
 
 def ini_value(config: pytest.Config, name: str) -> Any:
-    """The value of an ini option in its own type; None when the file does not state it."""
-    import pytest  # noqa: PLC0415 - as a module of every pytest run, this one imports nothing at the top
+    """The value of an ini option in its own type; None if it is not set."""
+    import pytest  # noqa: PLC0415 - every pytest run imports this module
 
     try:
         return config.getini(name)
@@ -34,7 +34,7 @@ def _native(config: pytest.Config, name: str) -> Any:
     path = config.inipath
     if path is None or path.suffix != ".toml":
         return None
-    import tomllib  # noqa: PLC0415 - only where pytest refuses a value
+    import tomllib  # noqa: PLC0415 - only where pytest rejects a value
 
     content = tomllib.loads(path.read_text("utf-8"))
     table = content.get("pytest" if path.name in _TOP_LEVEL else "tool", {})

@@ -1,8 +1,8 @@
-"""Options on the command line, in the ini file and in the environment: their names and their help.
+"""Names and help of the options: command line, ini file and environment.
 
 Every option has three spellings: `--load-x`, ini `load_x`, `RTMEDLOAD_X`. Short aliases such as `--suite` are added
-only where no other plugin or conftest has taken them. This module is imported by every pytest run, so it holds names
-and texts only; what a value means is read in `config`, where there is something to read.
+only where no other plugin or conftest uses them. Every pytest run imports this module, so it contains names and texts
+only; `config` parses the values.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import pytest
 
 GROUP_OPTIONS: Final = {"api": "api", "backend": "backend", "ws": "websocket", "flows": "integration"}
-"""Group → the word its `--<word>-users` option uses."""
+"""Group → the word in its `--<word>-users` option."""
 
 
 class Option(NamedTuple):
-    """One option in all its spellings. `name` is `users` for `--load-users`, `load_users` and `RTMEDLOAD_USERS`."""
+    """One option in all its spellings; `name` is `users` for `--load-users`, `load_users` and `RTMEDLOAD_USERS`."""
 
     name: str
     help: str
@@ -29,9 +29,9 @@ class Option(NamedTuple):
     flag: bool = False
     aliases: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
-    """Environment variables beside `RTMEDLOAD_<NAME>`, weaker than it."""
+    """Further environment variables, of lower precedence than `RTMEDLOAD_<NAME>`."""
     plural: str = ""
-    """Name in the ini file where it is not `load_<name>`, which is understood as well."""
+    """Name in the ini file, if it is not `load_<name>`, which is accepted as well."""
 
     @property
     def switch(self) -> str:
@@ -64,7 +64,7 @@ SIZES: Final = (
     Option("shape", "how load changes: steady, ramp, steps(5..50 by 5), spike(50, 10s), capacity(2..40), …", "SHAPE"),
     Option("evidence", "how sure a verdict must be: strict, provisional or point", "MODE"),
 )
-"""Options that size a load test; one of them on the command line selects the load tests."""
+"""Options for the size of a load test; any of them on the command line selects the load tests."""
 
 OTHERS: Final = (
     Option(
@@ -75,28 +75,28 @@ OTHERS: Final = (
     ),
     Option(
         "parallel",
-        "run the groups (api, backend, ws, flows) at the same time, each in a process of its own (needs pytest-xdist)",
+        "run the groups (api, backend, ws, flows) at the same time, each in its own process (needs pytest-xdist)",
         flag=True,
         aliases=("--parallel",),
     ),
     Option(
         "host",
-        "URL of the agent; without it an embedded agent is started when a test needs one",
+        "URL of the agent (default: an embedded agent, started when a test needs one)",
         "URL",
         aliases=("--host",),
         variables=("API_BASE_URL",),
     ),
-    Option(
-        "ws_host", "URL of the agent's WebSockets, where it is not the agent's own", "URL", variables=("WS_BASE_URL",)
-    ),
+    Option("ws_host", "URL of the agent's WebSockets (default: the agent's)", "URL", variables=("WS_BASE_URL",)),
     Option("dialect", "wire formats the agent speaks: rtmedagent or artagent-v1 (default: rtmedagent)", "NAME"),
     Option(
         "header",
-        "header sent with every request to the agent, as 'Name: value'; its value is kept out of reports",
+        "header of every request to the agent, as 'Name: value'; reports do not show its value",
         "HEADER",
         many=True,
     ),
-    Option("allow_calls", "let load tests place calls at a remote agent, which could ring a phone", flag=True),
+    Option(
+        "allow_calls", "allow load tests to place calls through a remote agent, which could ring a phone", flag=True
+    ),
     Option("call_number", "number that load tests may call at a remote agent, as +15550100000", "NUMBER"),
     Option("target", "override a target, as METRIC:p95=150 or errors=0.01", "TARGET", many=True, plural="load_targets"),
     Option(
@@ -107,16 +107,16 @@ OTHERS: Final = (
         variables=("RTMEDLOAD_CRITERIA",),
         plural="load_criteria",
     ),
-    Option(
-        "greeting", "seconds a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"
-    ),
-    Option("record_calls", "write down the first N calls of each test as WAV files and pictures", "N"),
+    Option("greeting", "time a call waits for the agent's greeting; 0 for an agent without one (default: 10)", "TIME"),
+    Option("record_calls", "save the first N calls of each test as WAV files and pictures", "N"),
     Option("samples", "write every sample to a CSV file while the run goes on", flag=True),
-    Option("debug", "one user, one iteration, and every operation in a line as it ends; implied by --pdb", flag=True),
+    Option(
+        "debug", "one user, one iteration, and a line for every operation when it ends; implied by --pdb", flag=True
+    ),
     Option("report_dir", "folder for results (default: results)", "DIR"),
-    Option("seed", "seed of all random numbers (default: a new one, shown in the report)", "N"),
+    Option("seed", "seed of all random numbers (default: a new one in each run, shown in the report)", "N"),
     Option("live", "show a live line while a load test runs (default: on a terminal)", flag=True),
-    Option("uvloop", "run async tests on uvloop, which handles more per core", flag=True),
+    Option("uvloop", "run async tests on uvloop, which needs less CPU", flag=True),
     Option("embedded", "setting of the embedded agent, as KEY=VALUE", "KEY=VALUE", many=True),
 )
 GROUP_USERS: Final = tuple(
@@ -128,7 +128,7 @@ BY_NAME: Final = {option.name: option for option in OPTIONS}
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register the prefixed options and their ini twins; the aliases follow in `add_aliases`."""
+    """Register the prefixed options and their ini names; `add_aliases` adds the aliases."""
     group = parser.getgroup("rtmedload", "load tests (pytest-rtmedload)")
     for option in OPTIONS:
         _add(group, option, [option.switch])
@@ -138,9 +138,9 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def add_aliases(parser: pytest.Parser, arguments: list[str]) -> None:
-    """Register the short names that nobody else has taken.
+    """Register the short names that are still free.
 
-    Called after the initial conftests were loaded, so that a user's own `--host` keeps its meaning.
+    Called after the initial conftests were loaded, so that a project's own `--host` keeps its meaning.
     """
     group = parser.getgroup("rtmedload")
     for option in OPTIONS:
@@ -150,7 +150,7 @@ def add_aliases(parser: pytest.Parser, arguments: list[str]) -> None:
 
 
 def mentioned(config: pytest.Config, name: str) -> bool:
-    """Whether any source says something about an option; what it says is read in `config`."""
+    """True if any source sets an option; `config` parses its value."""
     option = BY_NAME[name]
     return bool(
         config.getoption(option.dest, None) or ini_value(config, option.dest) or os.environ.get(option.variable)
@@ -158,7 +158,7 @@ def mentioned(config: pytest.Config, name: str) -> bool:
 
 
 def _is_free(parser: pytest.Parser, switch: str, arguments: list[str]) -> bool:
-    """Whether nobody knows a switch. Asked with the real command line, as others may have required options."""
+    """True if a switch is unknown. The real command line is parsed, because others may have required options."""
     import pytest  # noqa: PLC0415 - only names and texts above
 
     try:

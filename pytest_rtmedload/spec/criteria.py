@@ -1,13 +1,13 @@
-"""Criteria of the run as data: the defaults, and the lines by which a project changes them.
+"""Criteria of the run as data: the defaults, and the parser of the lines that change them.
 
-A line is `NAME = LIMIT KIND`, where the name is that of a criterion or says what is measured:
+A line is `NAME = LIMIT KIND`, where the name is that of a criterion or a subject:
 
     voice.loop p95 = 900 goal                changes the limit of a default
     backend errors = off                     drops one (`all = off` drops every one before this line)
     llm.ttft p95 = 600 limit                 adds one
     checkout errors: errors in shop = 1 %    adds one under a name of its own
 
-What can be measured, each over all tests or `in GROUP`, `in critical`, `in critical GROUP`: `METRIC p95` (any
+Subjects, each over all tests or `in GROUP`, `in critical`, `in critical GROUP`: `METRIC p95` (any
 percentile, milliseconds), `errors`, `METRIC errors` and `success` (shares of operations), `METRIC mean_max` (or
 `mean_min`, `max`, `min`, of a value), `dropped connections` (a share), and `latency over its limit` (how many times its
 limit the worst latency target reached). The metric `requests` means every HTTP request.
@@ -30,7 +30,7 @@ GOAL: Final = "goal"
 LIMIT: Final = "limit"
 """A crossed limit fails every run."""
 REQUESTS: Final = "requests"
-"""Stands for all HTTP requests where a metric is named."""
+"""As a metric: all HTTP requests."""
 FORM: Final = (
     "write NAME = LIMIT goal|limit, NAME = off, or a new one as 'METRIC p95 = 700 goal', "
     "'METRIC errors = 1 % limit', 'errors in GROUP = 0.05 limit', 'VALUE mean_max = 0.1 goal'"
@@ -49,13 +49,13 @@ class Measure(StrEnum):
 
     @property
     def of_shares(self) -> bool:
-        """True where the limit is a fraction of operations."""
+        """True if the limit is a fraction of operations."""
         return self in (Measure.ERRORS, Measure.SUCCESS, Measure.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured, and over which tests."""
+    """The measured quantity, and the tests it is measured in."""
 
     measure: Measure
     metric: str = ""
@@ -69,7 +69,7 @@ class Subject:
 
     @property
     def floor(self) -> bool:
-        """True where the limit is a lower one."""
+        """True for a lower limit."""
         return self.measure is Measure.SUCCESS or self.statistic in ("mean_min", "min")
 
 
@@ -84,9 +84,9 @@ class Criterion:
     kind: str
     """`GOAL` or `LIMIT`."""
     source: str = ""
-    """Where the project states it; empty for a default, which gives way to limits that a test itself states."""
+    """The option that sets it; empty for a default, which yields to the limits of the tests themselves."""
     demanded: bool = False
-    """True when it was asked for on the command line: without data it fails the run."""
+    """True if the command line sets it: without data it fails the run."""
 
 
 def _default(name: str, subject: Subject, limit: float, kind: str) -> Criterion:
@@ -115,7 +115,7 @@ _TO_MS: Final = {None: 1.0, "ms": 1.0, "s": 1000.0}
 
 
 def parse_subject(text: str) -> Subject | None:
-    """What a text says is measured; None when it says nothing of the kind."""
+    """The subject that a text describes; None if it describes none."""
     match = _SUBJECT.fullmatch(text)
     if match is None or text.endswith(" in "):
         return None
@@ -135,13 +135,13 @@ def with_changes(
     """The criteria after the lines of one source.
 
     Args:
-        criteria: those before it.
+        criteria: the criteria so far.
         lines: in the form that the module describes.
-        source: what states the lines, for messages.
-        demanded: a criterion of these lines fails the run when there is nothing to judge it by.
+        source: the option that holds the lines, for messages.
+        demanded: whether a criterion of these lines fails the run if there is no data for it.
 
     Raises:
-        ValueError: a line that cannot be read, or one that names no criterion.
+        ValueError: a line is wrong; the message quotes it and says what is right.
     """
     found = tuple(criteria)
     for line in lines:
@@ -184,12 +184,12 @@ def _without(criteria: tuple[Criterion, ...], known: Criterion | None, left: str
 
 
 def _new(left: str, line: str) -> tuple[str, Subject]:
-    """Name and subject of a criterion that is not among the known ones."""
+    """Name and subject of a new criterion."""
     name, colon, text = left.partition(": ")
     named = parse_subject(text.strip()) if colon else None
     subject = named or parse_subject(left)
     if subject is None:
-        raise ValueError(f"{line!r}: {left!r} is no known criterion and does not say what is measured; {FORM}")
+        raise ValueError(f"{line!r}: {left!r} is neither a criterion nor a subject; {FORM}")
     return (left if named is None else name.strip()), subject
 
 
@@ -197,7 +197,7 @@ def _read_limit(subject: Subject, limit: re.Match[str], line: str) -> float:
     """The limit as a number.
 
     Raises:
-        ValueError: not a number that can be a limit of what is measured.
+        ValueError: not a valid limit of the subject.
     """
     unit = limit["unit"]
     try:

@@ -34,7 +34,7 @@ def some_seconds(value: float | str) -> float:
     """
     found = seconds(value)
     if not found:
-        raise ValueError(f"{value!r}: nothing can be measured in no time")
+        raise ValueError(f"{value!r}: a duration above 0 is needed")
     return found
 
 

@@ -1,8 +1,8 @@
-"""Which services were named, and what their clients authenticate with: read from the environment.
+"""Endpoints and credentials of backend services, read from the environment.
 
-The rule: only an endpoint selects a service. A key, a token or a deployment lying about in the environment selects
-nothing, so that no paid service is ever met by accident. A value is judged when a test first asks for its service, and
-no message repeats it: what stands in the wrong variable is often a connection string with its key.
+The rule: only an endpoint selects a service. A key, a token or a deployment alone selects nothing, so that no paid
+service is used by accident. A value is checked when a test first asks for its service, and no message repeats it: the
+content of a wrong variable is often a connection string with a key.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ DEFAULT: Final = "default"
 DEFAULT_REDIS: Final = "redis://localhost:6379"
 REDIS_HOST: Final = "REDIS_HOST"
 DEFAULT_API_VERSION: Final = "2024-10-21"
-"""The oldest that is generally available and takes `max_completion_tokens`."""
+"""The oldest generally available version that accepts `max_completion_tokens`."""
 DEFAULT_LANGUAGE: Final = "en-US"
 BEARER: Final = "AZURE_BEARER_TOKEN"
 PLAIN_REDIS_PORT: Final = "6379"
 _REDIS_OF_AZURE: Final = {".windows.net": "6380", ".redis.azure.net": "10000"}
-"""Ends of host names, and the port of TLS where no port is given."""
+"""Suffix of a host name → its default TLS port."""
 _AZURE: Final = (".azure.com", ".azure-api.net", ".azure.us", ".azure.cn", ".microsoft.com")
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Environment variables of one service; where several mean the same, the first that is set counts."""
+    """Environment variables of one service; of several with the same meaning the first that is set counts."""
 
     endpoint: tuple[str, ...]
     schemes: tuple[str, ...]
     example: str
-    """What an endpoint looks like."""
+    """An example of an endpoint, for messages."""
     key: tuple[str, ...] = ()
     token: tuple[str, ...] = ()
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def secret(self) -> tuple[str, ...]:
-        """Those whose values must not be shown."""
+        """Variables whose values must not be shown."""
         return self.key + self.token
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """All variables."""
         return self.endpoint + self.secret + tuple(name for names in self.options.values() for name in names)
 
 
@@ -108,25 +108,25 @@ VARIABLES: Final[Mapping[str, Variables]] = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a service is, and what its client needs to be let in."""
+    """Address of a service, and the credentials of its client."""
 
     service: str
     url: str = field(repr=False)
-    """Of Azure Speech also a region, without a scheme. Of Redis it may hold a password."""
+    """For Azure Speech also a region, without a scheme. For Redis it may contain a password."""
     source: str
-    """The variable that named it, `embedded`, or `default`."""
+    """The variable that configures it, `embedded`, or `default`."""
     key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def embedded(self) -> bool:
-        """Whether it is the stand-in that comes with the plugin."""
+        """True for the embedded service of the plugin."""
         return self.source == EMBEDDED
 
     @property
     def described(self) -> str:
-        """For people: what it is and who named it, without secrets."""
+        """Description for messages: service, address and source, without secrets."""
         parts = urlsplit(self.url)
         place = parts.netloc.rpartition("@")[2] or parts.path
         return f"the embedded {self.service}" if self.embedded else f"the {self.service} at {place} ({self.source})"
@@ -134,13 +134,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class NamedServices:
-    """What the environment says about services."""
+    """The services that the environment configures."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> NamedServices:
-        """Keep the variables that concern services."""
+        """Keep the variables of services."""
         names = [name for variables in VARIABLES.values() for name in variables.names]
         return cls({name: environment[name].strip() for name in names if environment.get(name, "").strip()})
 
@@ -151,10 +151,10 @@ class NamedServices:
         return (*given, *_passwords(self.values.get("REDIS_URL", "")))
 
     def endpoint(self, service: str) -> Endpoint | None:
-        """The endpoint that was named; None when there is none, whatever keys there are.
+        """The configured endpoint; None if there is none, even if there are keys.
 
         Raises:
-            ValueError: what was named is no endpoint; the message does not repeat it.
+            ValueError: the value is not an endpoint; the message does not repeat it.
         """
         variables = VARIABLES[service]
         source = self._first(variables.endpoint)
@@ -185,10 +185,10 @@ class NamedServices:
 
 
 def _redis_url(host: str, options: Mapping[str, str]) -> str:
-    """The URL of a Redis that is named by its host and port, as Azure's are: TLS on every port but the usual one.
+    """URL of a Redis that is configured by host and port, as Azure's are: TLS on every port but 6379.
 
     Raises:
-        ValueError: not a host name, or not a port; the message does not repeat it.
+        ValueError: not a host name, or not a port; the message does not repeat the value.
     """
     name, _, port = host.partition(":") if host.count(":") == 1 else (host, "", "")
     port = options.get("port", port)
@@ -203,12 +203,12 @@ def _redis_url(host: str, options: Mapping[str, str]) -> str:
 
 
 def azure_host(url: str) -> bool:
-    """Whether a URL is Azure's."""
+    """True for a URL of Azure."""
     return (urlsplit(url).hostname or "").endswith(_AZURE)
 
 
 def _is_for(key: str, source: str, url: str) -> bool:
-    """Whether a key is this endpoint's: one of OpenAI's is nobody's business at Azure, and the other way round."""
+    """True if a key may be sent to this endpoint: OpenAI keys are not sent to Azure, nor Azure keys elsewhere."""
     if "OPENAI" not in key or key.startswith("AZURE_") == source.startswith("AZURE_"):
         return True
     return source.startswith("OPENAI_") and azure_host(url)

@@ -1,7 +1,7 @@
-"""The options of a run as data: what every source says, read and checked.
+"""The options of a run as data, parsed and checked.
 
 The sizes of a load test come from the command line, the marker, the ini file, the environment or the suite, in this
-order; here they are kept apart by source, because the marker stands between them.
+order of precedence; they are kept separate by source, because the marker ranks between them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes one source names: those it does not name are absent."""
+    """The sizes that one source sets; others are absent."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     users_of: Mapping[str, int] = field(default_factory=dict)
-    """Users by group, weaker than users of all groups from the same source."""
+    """Users by group; `users` of the same source has precedence."""
 
     def of(self, group: str) -> dict[str, Any]:
         """The sizes for tests of a group."""
@@ -36,61 +36,61 @@ class Sizes:
 
 @dataclass(frozen=True)
 class LoadConfig:
-    """Everything the options say. Durations are seconds."""
+    """All options. Durations are seconds."""
 
     suite: Suite
     suite_named: bool
-    """True when somebody asked for this suite."""
+    """True if the suite was set on the command line."""
     command_line: Sizes
     ini: Sizes
     environment: Sizes
     targets: tuple[tuple[Target, ...], ...]
-    """Overrides, weakest first."""
+    """Overrides, in ascending order of precedence."""
     demanded_targets: tuple[Target, ...]
     """The overrides of the command line: one that applies to no test fails the run."""
     criteria: tuple[Criterion, ...]
-    """By which the whole run is judged."""
+    """Criteria of the whole run."""
     host: str | None
     ws_host: str | None
-    """Base of relative WebSocket URLs; None: that of the agent."""
+    """Base of relative WebSocket URLs; None: the agent's."""
     dialect: str
     headers: Mapping[str, str]
     allow_calls: bool
     call_number: str | None
     greeting: float
-    """Seconds a call waits for the agent's greeting; 0: there is none."""
+    """Seconds that a call waits for the agent's greeting; 0: there is none."""
     record_calls: int
-    """Calls of each test that are written down."""
+    """Number of calls of each test that are saved."""
     report_dir: str
     root: Path
-    """Where relative folders begin."""
+    """Base of relative folders."""
     seed: int
     live: bool | None
     uvloop: bool
     parallel: bool
-    """Groups run at the same time, where pytest-xdist can do it."""
+    """Groups run at the same time, if pytest-xdist is available."""
     embedded: tuple[str, ...]
     duration_cap: float | None
-    """`TEST_DURATION`: replaces the suite's duration."""
+    """`TEST_DURATION`, which replaces the suite's duration."""
     users_cap: int | None
-    """`MAX_USERS`: caps users of markers and suites."""
+    """`MAX_USERS`, which limits the users of markers and suites."""
     samples: bool = False
-    """Every sample is written to a file."""
+    """True if every sample is written to a file."""
     debug: bool = False
-    """Load tests run once, by one user, and tell what they do."""
+    """True if load tests run once, with one user, and print every operation."""
     debug_named: bool = False
-    """True when that was asked for on the command line."""
+    """True if `debug` was set on the command line."""
     services: NamedServices = field(default_factory=NamedServices)
-    """The backend services that were named, with their keys."""
+    """The configured backend services, with their keys."""
 
     @property
     def directory(self) -> Path:
-        """Where results are written."""
+        """Folder of the results."""
         return self.root / self.report_dir
 
     @property
     def sized_by_command_line(self) -> bool:
-        """True when a suite, a size or debugging was asked for on the command line: load tests are wanted."""
+        """True if the command line sets a suite, a size or debugging, which selects the load tests."""
         return self.suite_named or self.debug_named or bool(self.command_line.values or self.command_line.users_of)
 
     @property

@@ -1,4 +1,4 @@
-"""A load test as it will run: the marker with every default filled in."""
+"""A load test with all defaults resolved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_rtmedload.spec.shapes import Kind, Shape
 
 MOST_IN_FLIGHT: Final = 10_000
 DEFAULT_TIMEOUT_S: Final = 30.0
-"""Longest wait for one operation and for one iteration, unless the marker says otherwise."""
+"""Default time limit of one operation and of one iteration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,47 +22,47 @@ class LoadSpec:
     nodeid: str
     group: str
     users: int
-    """Concurrent users; where the shape changes them, those it begins with."""
+    """Concurrent users; if the shape changes them, the initial number."""
     duration: float
     """Length of the measured phase."""
     ramp: float = 0.0
     """Users are added evenly over this time."""
     warmup: float = 0.0
-    """Full load, not judged."""
+    """Time under full load that is not judged."""
     think: float = 0.0
     """Mean of the exponential pause between two iterations of a user; 0 saturates."""
     iterations: int | None = None
     """Iterations of each user; the test then ends when all are done instead of after `duration`."""
     timeout: float = DEFAULT_TIMEOUT_S
     grace: float = DEFAULT_TIMEOUT_S
-    """How long iterations still in flight at the end may take before they are cut off and counted as censored."""
+    """Time that iterations in flight at the end may still take; then they are cancelled and counted as censored."""
     shape: Shape = field(default_factory=Shape)
     rate: float | None = None
     """Arrivals per second over all shards: the open model."""
     max_in_flight: int | None = None
-    """Iterations that may be in flight at once in the open model; arrivals beyond are dropped, as censored samples."""
+    """Most iterations in flight in the open model; further arrivals are dropped and counted as censored."""
     evidence: Evidence = Evidence.STRICT
     targets: tuple[Target, ...] = ()
     metric: str = ITERATION
     critical: bool = False
     negative: bool = False
     after: str | None = None
-    """Why this is a second run: the reason for which the first was INVALID."""
+    """For a second run: the reason why the first was INVALID."""
 
     @property
     def open(self) -> bool:
-        """True for the open model: iterations are due at a rate, and are judged from when they were due."""
+        """True for the open model: iterations are due at a rate, and are judged from their due time."""
         return self.shape.open or self.rate is not None
 
     @property
     def most_users(self) -> int:
-        """Most users at once in the closed model; of a search, as many as it may try."""
+        """Most concurrent users in the closed model; for a search, the most that it may try."""
         peak = self.shape.peak if self.shape.kind is Kind.SPIKE and not self.open else None
         return max(self.users, round(peak or 0), *(self.shape.users or ()))
 
     @property
     def in_flight_limit(self) -> int:
-        """Most iterations in flight at once: what the rate piles up within one timeout, unless the marker says."""
+        """Most iterations in flight: the marker's limit, else the arrivals within one timeout."""
         if self.max_in_flight is not None:
             return self.max_in_flight
         rate = max(self.shape.rates or (self.rate or 0.0, self.shape.peak or 0.0))
@@ -72,7 +72,7 @@ class LoadSpec:
     def estimated_s(self) -> float | None:
         """Seconds from the start line to the end of the measured phase, as planned.
 
-        None where nobody knows before: a number of iterations, a capacity search, a conductor of the project's own.
+        None where it cannot be known: a number of iterations, a capacity search, a custom conductor.
         """
         if self.iterations is not None or self.shape.kind in (Kind.CAPACITY, Kind.CUSTOM):
             return None
@@ -80,5 +80,5 @@ class LoadSpec:
 
     @property
     def load_begins(self) -> float:
-        """Begin of the measured phase, in seconds since the start line."""
+        """Start of the measured phase, in seconds since the start line."""
         return self.ramp + self.warmup

@@ -1,6 +1,6 @@
-"""Shapes as people write them: `"steady"`, `"steps(5..50 by 5, 20s)"`, `"spike(50, 10s)"`, `"capacity(2..40)"`.
+"""Shapes as users write them: `"steady"`, `"steps(5..50 by 5, 20s)"`, `"spike(50, 10s)"`, `"capacity(2..40)"`.
 
-A shape says what was written and nothing more; what it means for a test of some size is its conductor's business.
+A shape is the parsed text and nothing more; the conductor applies it to a test of a given size.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ FORMS: Final = (
     "steady, sustained, ramp, ramp(5..50), steps(5..50 by 5, 20s), spike(50, 10s), "
     "arrivals(steady), arrivals(poisson), arrivals(10..200), arrivals(poisson, 10..200), capacity(2..40, 30s)"
 )
-"""Every form that is understood, for messages and help."""
+"""All accepted forms, for messages and help."""
 RAMP_STEPS: Final = 5
-"""Steps of a ramp: enough to see where latency begins to rise, few enough for each to hold some evidence."""
+"""Steps of a ramp: enough to show where latency begins to rise, few enough to have evidence in each."""
 SHORTEST_STAGE_S: Final = 3.0
 """A stage lasts at least this long: with less, nothing would be left to judge."""
 SPIKE_SHARE: Final = 3
@@ -37,51 +37,51 @@ class Kind(StrEnum):
 
     STEADY = "steady"
     SUSTAINED = "sustained"
-    """As steady, and the test fails when its last third is slower than its first."""
+    """Like steady, but the test fails if its last third is slower than its first."""
     RAMP = "ramp"
     STEPS = "steps"
     SPIKE = "spike"
     ARRIVALS = "arrivals"
     CAPACITY = "capacity"
     CUSTOM = "custom"
-    """A conductor of the user's own."""
+    """A custom conductor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How users or arrivals change over the measured time."""
+    """Change of users or arrivals over the measured time."""
 
     kind: Kind = Kind.STEADY
     poisson: bool = False
-    """Arrivals at random, as of independent callers, instead of evenly spaced."""
+    """Random arrivals, like those of independent callers, instead of evenly spaced ones."""
     rates: tuple[float, float] | None = None
-    """Arrivals per second at the begin and the end of the measured time; None: the test's `rate` throughout."""
+    """Arrivals per second at the start and the end of the measured time; None: the test's constant `rate`."""
     users: tuple[int, int] | None = None
-    """Fewest and most users of a ramp, of steps, of a capacity search; None: the test's own."""
+    """Fewest and most users of a ramp, steps or a capacity search; None: from the test's users."""
     by: int | None = None
     """Users that each step adds."""
     peak: float | None = None
-    """Of a spike: users, or arrivals per second where the test has a rate."""
+    """Peak of a spike: users, or arrivals per second if the test has a rate."""
     seconds: float | None = None
-    """Length of each step, of the spike, or at most of each level of a search; None: the test's duration decides."""
+    """Length of each step or of the spike, or longest level of a search; None: from the test's duration."""
     conductor: Any = field(default=None, compare=False)
-    """A `Conductor`, where the test brings its own."""
+    """The custom `Conductor`."""
     text: str = field(default="steady", compare=False)
-    """As it was written."""
+    """The shape as the user wrote it."""
 
     @property
     def open(self) -> bool:
-        """True for the open model, whatever else the test says."""
+        """True if the shape implies the open model."""
         return self.kind is Kind.ARRIVALS
 
     @property
     def of_users(self) -> bool:
-        """True when the shape is about users, and nothing else."""
+        """True if the shape changes the number of users."""
         return self.kind in (Kind.RAMP, Kind.STEPS, Kind.CAPACITY)
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Users of each step, ascending; empty for shapes without steps of a known number."""
+        """Users of each step, ascending; empty for shapes without fixed steps."""
         if self.users is None or self.kind not in (Kind.RAMP, Kind.STEPS):
             return ()
         first, last = self.users
@@ -96,21 +96,21 @@ class Shape:
         return max(self.seconds or 0.0, SHORTEST_STAGE_S)
 
     def step_s(self, duration: float) -> float:
-        """Length of each step, in seconds, in a test whose measured time would be `duration`.
+        """Length of each step, in seconds, of a test with this duration.
 
-        A ramp takes the test's measured time; each step of other steps takes as long as that.
+        A ramp divides the duration among its steps; for `steps` the duration is that of each step.
         """
         share = duration / (1 if self.by is not None else len(self.levels))
         return max(self.seconds or share, SHORTEST_STAGE_S)
 
     def lasts(self, duration: float) -> float:
-        """Seconds that are measured in a test whose measured time would be `duration`; a search lasts as it may."""
+        """Length of the measured phase, in seconds, of a test with this duration; not for capacity searches."""
         if self.kind in (Kind.RAMP, Kind.STEPS) and self.levels:
             return len(self.levels) * self.step_s(duration)
         return max(duration, SPIKE_SHARE * self.spike_s) if self.kind is Kind.SPIKE else duration
 
     def capped(self, most: int) -> Shape:
-        """The same with at most so many users."""
+        """The same shape with at most `most` users."""
         if self.users is not None:
             first, last = self.users
             return replace(self, users=(min(first, most), min(last, most)))
@@ -118,7 +118,7 @@ class Shape:
 
 
 def parse_shape(value: object) -> Shape:
-    """The shape a text stands for, or a conductor of the user's own.
+    """The shape for a text or a custom conductor.
 
     Raises:
         ValueError: not one of `FORMS`.
@@ -153,9 +153,9 @@ def _arrivals(arguments: str) -> Shape:
         elif argument in ("steady", "poisson"):
             poisson = argument == "poisson"
         else:
-            raise ValueError(f"{argument!r} is not understood; write one of {FORMS}")
+            raise ValueError(f"{argument!r} is not valid; write one of {FORMS}")
     if rates is not None and not sum(rates):
-        raise ValueError("nobody would arrive")
+        raise ValueError("there would be no arrivals")
     return Shape(Kind.ARRIVALS, poisson, rates)
 
 
@@ -169,7 +169,7 @@ def _ramp(arguments: str) -> Shape:
 def _steps(arguments: str) -> Shape:
     users, by, seconds = _span(arguments)
     if users is None or by is None:
-        raise ValueError("say from how many users to how many, and by how many: steps(5..50 by 5, 20s)")
+        raise ValueError("write the first and last number of users and the step: steps(5..50 by 5, 20s)")
     if by > users[1] - users[0]:
         raise ValueError(f"steps by {by} do not fit between {users[0]} and {users[1]} users")
     return Shape(Kind.STEPS, users=users, by=by, seconds=seconds)
@@ -186,11 +186,11 @@ def _spike(arguments: str) -> Shape:
     match _split(arguments):
         case [peak, length] if re.fullmatch(r"\d+(\.\d+)?", peak) and float(peak) > 0:
             return Shape(Kind.SPIKE, peak=float(peak), seconds=some_seconds(length))
-    raise ValueError("say how many users (or arrivals per second), and for how long: spike(50, 10s)")
+    raise ValueError("write the users (or arrivals per second) and the length of the spike: spike(50, 10s)")
 
 
 def _span(arguments: str) -> tuple[tuple[int, int] | None, int | None, float | None]:
-    """Users from and to, by how many, and for how long: each only where it was written."""
+    """First and last number of users, step and length; None for each that is missing."""
     users, by, seconds = None, None, None
     for argument in _split(arguments):
         span = _USERS.fullmatch(argument)

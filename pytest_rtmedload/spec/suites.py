@@ -1,6 +1,6 @@
 """Suites: named defaults for the size of every load test, by group.
 
-A suite is the weakest source of a size: marker, ini file, environment and command line go before it.
+A suite has the lowest precedence: marker, ini file, environment and command line override it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Final
 from pytest_rtmedload.results.plan import Evidence
 
 GROUPS: Final = ("api", "backend", "ws", "flows")
-"""Groups of the standard suite; a test belongs to the group of the folder it lies in, or of its marker."""
+"""Groups of the standard suite; a test belongs to the group of its marker, else of its folder."""
 CUSTOM_GROUP: Final = "custom"
-"""Group of tests outside those folders; sized as `api`."""
+"""Group of tests outside these folders; it has the sizes of `api`."""
 DEFAULT_SUITE: Final = "quick"
 
 
@@ -24,7 +24,7 @@ class Suite:
     name: str
     users: dict[str, int]
     duration: dict[str, float]
-    """Measured time; it bounds nothing where `iterations` is set."""
+    """Measured time; unused if `iterations` is set."""
     ramp: float
     warmup: float
     think: float
@@ -76,7 +76,7 @@ def suite_named(name: str) -> Suite:
     """The suite with this name.
 
     Raises:
-        ValueError: there is none; the message lists those that exist.
+        ValueError: it does not exist; the message lists those that do.
     """
     try:
         return SUITES[name]

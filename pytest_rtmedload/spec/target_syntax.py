@@ -1,4 +1,4 @@
-"""Targets as people write them: marker arguments and the override table."""
+"""Parser of targets: marker arguments and the override table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 METRIC_LIMITS: Final = tuple(dict.fromkeys((*PERCENTILES, "max", "errors", *VALUE_LIMITS)))
-"""Limits that can be set on a metric by name."""
+"""Limits on a metric."""
 TEST_LIMITS: Final = ("errors", "min_rate")
 """Limits on a whole test."""
 
@@ -59,13 +59,13 @@ def override(
 ) -> tuple[Target, ...]:
     """The targets of a test after the override table.
 
-    An entry replaces the same limit on the same metric, and adds a limit where the test states another one on that
-    metric or has recorded it.
+    An entry replaces the same limit on the same metric. It adds a limit to a test that has another limit on the metric
+    or has recorded it.
 
     Args:
-        stated: what the marker says.
-        table: overrides, weakest first.
-        recorded: metrics the test recorded.
+        stated: the marker's targets.
+        table: overrides, in ascending order of precedence.
+        recorded: metrics that the test recorded.
     """
     found = {(target.metric, target.name): target for target in stated}
     metrics = {target.metric for target in found.values()} | set(recorded) - {ITERATION} | {""}

@@ -1,9 +1,9 @@
 """The run's criteria, each by the rule of all targets.
 
-A default criterion gives way to what a test states itself: samples of a test with a limit of its own on the same
-percentile of the same metric are judged by that limit, and the line says so. A criterion that the project states counts
-as it is written. One that the project states and that nothing was measured for is never green: it is INCONCLUSIVE, and
-a FAIL when it was asked for on the command line.
+A default criterion yields to the limits of the tests themselves: samples of a test with its own limit on the same
+percentile of the same metric are judged by that limit, and the line says so. A criterion that the project sets applies
+as it is written. If nothing was measured for such a criterion, it does not pass: it is INCONCLUSIVE, or FAIL if the
+command line sets it.
 
 "Missed by more than 50 %" means that the lower bound of a critical latency target is above 1.5 times its limit: a
 point estimate may be that far off by chance.
@@ -38,13 +38,13 @@ DROPPED_CONNECTIONS: Final = "ws.dropped"
 HANDSHAKE: Final = "ws.handshake"
 _REQUEST: Final = re.compile(r"[A-Z]+ /")
 _SHOWN: Final = 2
-"""Tests that are named in a criterion's line."""
+"""Most tests named in the line of a criterion."""
 
 
 def run_criteria(
     tests: Sequence[TestResult], criteria: Iterable[Criterion] = DEFAULT_CRITERIA
 ) -> list[CriterionResult]:
-    """All criteria for which the tests have data, and those that the project states, goals first."""
+    """All criteria for which the tests have data, and those that the project sets; goals first."""
     results = [_judged(criterion, tests) for criterion in sorted(criteria, key=lambda each: each.kind != GOAL)]
     return [result for result in results if result is not None]
 
@@ -57,7 +57,7 @@ def _judged(criterion: Criterion, tests: Sequence[TestResult]) -> CriterionResul
 
 
 def _success(criterion: Criterion, tests: Sequence[TestResult]) -> CriterionResult | None:
-    """At least this share succeeds: the mirror image of at most the rest failing."""
+    """A lower limit on successes, judged as an upper limit on failures."""
     operations = total(tests)
     if not operations.n:
         return None
@@ -91,7 +91,7 @@ def _failed_share(criterion: Criterion, operations: Operations) -> CriterionResu
 
 
 def _of_share(rule: ShareRule, errors: int) -> Verdict:
-    """By evidence; that nothing fails, which no number of operations proves, as observed."""
+    """By evidence; a limit of 0, which no number of operations proves, as observed."""
     if rule.allowed <= 0:
         return Verdict.FAIL if errors else Verdict.PASS
     return rule.verdict(errors)
@@ -119,9 +119,9 @@ def _latency(criterion: Criterion, tests: Sequence[TestResult]) -> CriterionResu
 
 
 def _limit_of(criterion: Criterion, test: TestResult, metric: str) -> float:
-    """The limit for a metric of a test: of a default criterion, the one that the test states itself.
+    """The limit for a metric of a test: a default criterion yields to the test's own limit.
 
-    A test that makes one kind of request and states a limit on its iterations means that request.
+    If a test makes one kind of request, its limit on iterations applies to that request.
     """
     if criterion.source:
         return criterion.limit
@@ -145,7 +145,7 @@ def _by_one_limit(criterion: Criterion, parts: Sequence[_Part], limit_ms: float)
 
 
 def _by_own_limits(criterion: Criterion, parts: Sequence[_Part]) -> CriterionResult:
-    """Tests with limits of their own: the share of samples above the limit that counts for them."""
+    """Tests with different limits: the share of samples above the limit of their test."""
     each = [(_merged([part.metric]), part) for part in parts]
     n = sum(samples.n for samples, _ in each)
     above = sum(samples.above(edge_us(part.limit_ms)) for samples, part in each)

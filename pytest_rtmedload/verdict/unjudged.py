@@ -1,8 +1,8 @@
-"""What the options ask for and nothing was measured for: it is named, and is never green.
+"""Criteria and overrides of targets for which nothing was measured: they are listed, and never pass.
 
-An override of a target on the command line that applies to no test fails the run, because it is a mistake in the
-command; one in the ini file or the environment is INCONCLUSIVE, because a project states it for all its tests and a run
-may select few. The same holds for criteria.
+An override on the command line that applies to no test fails the run, because it is a mistake in the command. One in
+the ini file or the environment is INCONCLUSIVE, because a project sets it for all its tests and a run may select only
+some of them. The same holds for criteria.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.criteria import Criterion
 
 _SHOWN: Final = 12
-"""Metrics that a line names."""
+"""Most metrics named in a line."""
 
 
 def unjudged_criterion(criterion: Criterion, tests: Sequence[TestResult]) -> CriterionResult:
-    """A criterion that the project states and that no test has data for."""
+    """The result of a criterion that the project sets and that no test has data for."""
     subject = criterion.subject
     unit = {Measure.PERCENTILE: "ms", Measure.OVER_LIMIT: "times the limit"}.get(subject.measure, "")
     limit = criterion.limit
@@ -87,7 +87,7 @@ def _recorded(metric: str, tests: Sequence[TestResult]) -> bool:
 
 
 def _why(metric: str, statistic: str, tests: Sequence[TestResult]) -> str:
-    """Why there is nothing to judge, in words that help to repair it."""
+    """The reason why there is nothing to judge."""
     measured = list(dict.fromkeys(name for test in tests for name in test.metrics))
     values = list(dict.fromkeys(name for test in tests for name in test.values))
     if metric == ITERATION:

@@ -62,7 +62,7 @@ def test_groups_side_by_side_take_as_long_as_the_longest() -> None:
     planned = [spec(), spec(), spec("ws"), None]
     assert how_long(planned) == "about 2 min and 1 of unknown length"
     assert how_long(planned, side_by_side=True) == "about 80 s and 1 of unknown length"
-    assert how_long([None]) == "for a time that is not known before"
+    assert how_long([None]) == "of unknown length"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_is_measured(text: str, subject: Subject | None) -> None:
         ("stt.wer mean_max = -1", "not negative"),
         ("voice.loop p95 = 1e999", "above 0"),
         ("voice.loop p95 = 1.2.3", "is not a number"),
-        ("voice loop = 700", "is no known criterion"),
+        ("voice loop = 700", "is neither a criterion nor a subject"),
         ("typo = off", "there is no criterion 'typo' to drop; there are success rate, voice.loop p95"),
     ],
 )
