@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.agent_provider import AgentUnderTest
     from pytest_rtmedload.plugin.explicit_run import LoadRun
     from pytest_rtmedload.plugin.groups import Arrangement
-    from pytest_rtmedload.plugin.run import Run, Tests
+    from pytest_rtmedload.plugin.load_tests import Tests
+    from pytest_rtmedload.plugin.outcomes import OutcomeRecorder
+    from pytest_rtmedload.plugin.run import Run
     from pytest_rtmedload.shards.multi_coordinator import Coordination
     from pytest_rtmedload.spec.load_config import LoadConfig
     from pytest_rtmedload.spec.load_spec import LoadSpec
@@ -44,7 +46,7 @@ OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
 GROUPS: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 """Node id of each load test that was selected → its group."""
 PARALLEL: pytest.StashKey[Arrangement] = pytest.StashKey()
-UNASKED: pytest.StashKey[int] = pytest.StashKey()
+OUTCOMES: pytest.StashKey[OutcomeRecorder] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 TESTS: pytest.StashKey[Tests] = pytest.StashKey()
 TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
@@ -111,6 +113,7 @@ def _become_controller(config: pytest.Config) -> None:
         config.pluginmanager.register(groups, "rtmedload-groups")
     controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.lanes)
     config.pluginmanager.register(controller, "rtmedload-controller")
+    outcomes_of(config)
 
 
 def side_by_side(config: pytest.Config) -> bool:
@@ -135,9 +138,20 @@ def run_of(config: pytest.Config) -> Run:
         if TERMINAL not in config.stash:
             config.stash[TERMINAL] = open_terminal()
         terminal = config.stash[TERMINAL]
-        beside = side_by_side(config)
-        config.stash[RUN] = Run(config, options_of(config), terminal, interrupts_of(config), side_by_side=beside)
+        recorder, beside = outcomes_of(config), side_by_side(config)
+        interrupts = interrupts_of(config)
+        config.stash[RUN] = Run(config, options_of(config), terminal, interrupts, recorder, side_by_side=beside)
     return config.stash[RUN]
+
+
+def outcomes_of(config: pytest.Config) -> OutcomeRecorder:
+    """Listens to pytest's reports, from the moment on at which load tests are known of."""
+    if OUTCOMES not in config.stash:
+        from pytest_rtmedload.plugin.outcomes import OutcomeRecorder  # noqa: PLC0415 - only where there are load tests
+
+        config.stash[OUTCOMES] = OutcomeRecorder()
+        config.pluginmanager.register(config.stash[OUTCOMES], "rtmedload-outcomes")
+    return config.stash[OUTCOMES]
 
 
 def prepared_run_of(config: pytest.Config) -> Run:
@@ -159,7 +173,7 @@ def tests_of(config: pytest.Config) -> Tests:
     if TESTS not in config.stash:
         given = getattr(config, "workerinput", {})
         if CHANNEL in given:
-            from pytest_rtmedload.plugin.run import Tests  # noqa: PLC0415 - only runs with load tests pay for it
+            from pytest_rtmedload.plugin.load_tests import Tests  # noqa: PLC0415 - only runs with load tests pay for it
             from pytest_rtmedload.xdist.controller import ChannelLink  # noqa: PLC0415 - as above
 
             config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config), interrupts_of(config))
@@ -212,6 +226,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from pytest_rtmedload.plugin.marker import spec_of  # noqa: PLC0415 - only where there are load tests
 
     options = options_of(config)
+    if not hasattr(config, "workerinput"):
+        outcomes_of(config)
     for item in tests:
         try:
             item.stash[SPEC] = spec_of(item, options)
@@ -220,9 +236,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reason = selection.why_not(item, config, options)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
-            config.stash[UNASKED] = config.stash.get(UNASKED, 0) + (reason == selection.UNASKED)
             tests = [test for test in tests if test is not item]
-    config.stash[GROUPS] = {test.nodeid: test.stash[SPEC].group for test in tests}
+    config.stash[GROUPS] = groups = {test.nodeid: test.stash[SPEC].group for test in tests}
+    if OUTCOMES in config.stash:
+        config.stash[OUTCOMES].selected = [*groups]
     if tests and CHANNEL in getattr(config, "workerinput", {}):
         from pytest_rtmedload.xdist.worker import WorkerPlugin  # noqa: PLC0415 - only with pytest-xdist
 
@@ -262,7 +279,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 def _fanned_out(item: pytest.Function, original: Callable[..., Any]) -> Callable[..., Any]:
     """What runs in place of the test function: by the user's async plugin, or on a loop of its own for a plain one."""
-    from pytest_rtmedload.plugin.run import once  # noqa: PLC0415 - only where there are load tests or user fixtures
+    from pytest_rtmedload.plugin.load_tests import once  # noqa: PLC0415 - only where there are load tests or user fixtures
     from pytest_rtmedload.users.threads import on_threads  # noqa: PLC0415 - as above
 
     asynchronous = inspect.iscoroutinefunction(item.function)
@@ -355,17 +372,34 @@ def service_endpoint(request: pytest.FixtureRequest) -> Callable[[str], object]:
     return lambda name: tests_of(request.config).endpoint(name)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if RUN in session.config.stash:
-        session.config.stash[RUN].finish(session, exitstatus)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return (yield)
+    if _has_run(session, exitstatus):
+        run_of(config).finish(session, exitstatus)
+    if OUTCOMES not in config.stash:
+        return (yield)
+    from pytest_rtmedload.plugin.last_failed import remembered  # noqa: PLC0415 - only where there are load tests
+
+    with remembered(config, config.stash[OUTCOMES].deselected):
+        return (yield)
 
 
-def pytest_report_teststatus(
-    report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
-) -> tuple[str, str, str] | None:
-    run = config.stash.get(RUN, None)
-    return None if run is None else run.criterion_status(report)
+def _has_run(session: pytest.Session, exitstatus: int) -> bool:
+    """Whether this was a run of load tests, even if none of them finished: its results are then the latest."""
+    config = session.config
+    if RUN in config.stash or config.stash.get(GROUPS, {}):
+        return True
+    if exitstatus == pytest.ExitCode.USAGE_ERROR or not all(map(selection.is_load_test, session.items)):
+        return False
+    if OUTCOMES in config.stash and config.stash[OUTCOMES].ordinary:
+        return False
+    try:
+        return selection.asked_for(config, options_of(config))
+    except pytest.UsageError:  # in an ini file that no load test has read
+        return False
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -374,7 +408,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         run.write_summary(terminalreporter)
     for line in terminalreporter.config.stash.get(RECOVERED, ()):
         terminalreporter.write_line(line)
-    unasked = terminalreporter.config.stash.get(UNASKED, 0)
+    outcomes = terminalreporter.config.stash.get(OUTCOMES, None)
+    unasked = outcomes.unasked if outcomes is not None else 0
     if unasked:
         tests = "load test was" if unasked == 1 else "load tests were"
         terminalreporter.write_line(f"{unasked} {tests} not asked for: run with -m load or --load-suite quick")

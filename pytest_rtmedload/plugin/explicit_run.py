@@ -6,8 +6,8 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from pytest_rtmedload.plugin.load_tests import conclude
 from pytest_rtmedload.plugin.marker import checked, group_of, make_spec, marker_arguments
-from pytest_rtmedload.plugin.run import conclude
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.users.fan_out import LOAD
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_rtmedload.plugin.run import Tests
+    from pytest_rtmedload.plugin.load_tests import Tests
     from pytest_rtmedload.shards.messages import Judged
     from pytest_rtmedload.spec.load_config import LoadConfig
 

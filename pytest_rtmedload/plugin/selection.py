@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 UNASKED: Final = "load test: runs with -m load, with --load-suite or a load size, or when named by its node id"
+ONLY_IN: Final = "only in the suites "
+"""How the reason begins with which a load test of other suites is skipped."""
 LOAD_FIXTURES: Final = frozenset({"load", "load_run"})
 
 
@@ -40,7 +42,16 @@ def wanted(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> boo
     if options.sized_by_command_line or any("::" in argument for argument in config.args):
         return True
     names = {mark.name for mark in item.iter_markers()}
-    return chosen_only_by("load", config.getoption("markexpr", "") or "", names)
+    if chosen_only_by("load", config.getoption("markexpr", "") or "", names):
+        return True
+    return bool(config.getoption("lf", default=False)) and _failed_last(item)
+
+
+def _failed_last(item: pytest.Item) -> bool:
+    """Whether `--last-failed` is about this test."""
+    from pytest_rtmedload.plugin.last_failed import last_failed  # noqa: PLC0415 - only with that option
+
+    return item.nodeid in last_failed(item.config)
 
 
 def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> str | None:
@@ -51,8 +62,18 @@ def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> st
     if not wanted(item, config, options):
         return UNASKED
     if suites is not None and options.suite.name not in suites:
-        return f"only in the suites {', '.join(suites)}"
+        return f"{ONLY_IN}{', '.join(suites)}"
     return None
+
+
+def is_deselection(reason: str) -> bool:
+    """Whether a test was skipped by `why_not`, and by nobody else."""
+    return reason == UNASKED or reason.startswith(ONLY_IN)
+
+
+def asked_for(config: pytest.Config, options: LoadConfig) -> bool:
+    """Whether load tests were asked for, whatever was collected."""
+    return options.sized_by_command_line or chosen_only_by("load", config.getoption("markexpr", "") or "", set())
 
 
 def chosen_only_by(name: str, expression: str, names: set[str]) -> bool:

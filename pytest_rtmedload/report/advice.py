@@ -211,5 +211,5 @@ def _when_green(run: RunResult) -> Advice:
 
 def _these(tests: Sequence[TestResult]) -> str:
     if len(tests) <= MOST_FAILURES:
-        return ", ".join(phrases.short_name(test.nodeid) for test in tests)
+        return ", ".join(formats.short_name(test.nodeid) for test in tests)
     return formats.count(len(tests), "test")

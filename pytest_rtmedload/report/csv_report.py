@@ -7,10 +7,13 @@ import io
 import math
 from typing import TYPE_CHECKING
 
+from pytest_rtmedload.report import phrases
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_rtmedload.results.model import MetricResult, RunResult, TestResult
+    from pytest_rtmedload.results.outcomes import TestOutcome
 
 Cell = str | int | float | None
 
@@ -32,13 +35,19 @@ TIMELINE_COLUMNS = ("nodeid", "second", "phase", "users", "metric", *_SECOND)
 
 
 def metrics_csv(run: RunResult) -> str:
-    """One row per test, metric and tag (empty: over all tags). Latencies in ms, `rate_per_s` of ok and failed."""
-    return _table(METRIC_COLUMNS, (row for test in run.tests for row in _metric_rows(test)))
+    """One row per test, metric and tag (empty: over all tags). Latencies in ms, `rate_per_s` of ok and failed.
+
+    A test without measurements has one row without a metric. Runs that were superseded by a second one are left out, so
+    that a sum over rows is one over operations.
+    """
+    rows = [row for test in _counting(run) for row in _metric_rows(test)]
+    rest = [_row_of(outcome) for outcome in phrases.unmeasured(run)]
+    return _table(METRIC_COLUMNS, [*rows, *rest])
 
 
 def timeline_csv(run: RunResult) -> str:
     """One row per test, second and metric. A second without samples keeps one row: its users count."""
-    return _table(TIMELINE_COLUMNS, (row for test in run.tests for row in _timeline_rows(test)))
+    return _table(TIMELINE_COLUMNS, (row for test in _counting(run) for row in _timeline_rows(test)))
 
 
 def metric_rate(test: TestResult, metric: MetricResult) -> float | None:
@@ -46,13 +55,24 @@ def metric_rate(test: TestResult, metric: MetricResult) -> float | None:
     return (metric.count + metric.failed) / test.duration_s if test.duration_s > 0 else None
 
 
+def _counting(run: RunResult) -> list[TestResult]:
+    return [test for test in run.tests if not test.superseded]
+
+
+def _row_of(outcome: TestOutcome) -> list[Cell]:
+    start: list[Cell] = [outcome.nodeid, None, phrases.outcome_word(outcome)]
+    return [*start, *[None] * (len(METRIC_COLUMNS) - len(start))]
+
+
 def _metric_rows(test: TestResult) -> Iterator[list[Cell]]:
+    if not test.metrics:
+        yield [test.nodeid, test.group, phrases.word(test), *[None] * (len(METRIC_COLUMNS) - 3)]
     for tag, metrics in {"": test.metrics, **test.tags}.items():
         for name, metric in metrics.items():
             yield [
                 test.nodeid,
                 test.group,
-                test.verdict.value,
+                phrases.word(test),
                 name,
                 tag,
                 metric.count,

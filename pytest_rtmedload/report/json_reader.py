@@ -15,7 +15,7 @@ import types
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from pytest_rtmedload.results import details, model
+from pytest_rtmedload.results import details, model, outcomes
 from pytest_rtmedload.results.model import SCHEMA_VERSION, RunResult, TargetResult
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def _dataclass(kind: Any, value: Any, place: str) -> Any:
 @functools.cache
 def _fields_of(kind: Any) -> Mapping[str, tuple[Any, bool]]:
     """Field → type, and whether it must be there."""
-    hints = get_type_hints(kind, localns={**vars(details), **vars(model)})  # the model imports details for types only
+    hints = get_type_hints(
+        kind, localns={**vars(details), **vars(outcomes), **vars(model)}
+    )  # imported there for types only
     missing = dataclasses.MISSING
     return {
         field.name: (hints[field.name], field.default is missing and field.default_factory is missing)

@@ -25,6 +25,7 @@ def to_dict(run: RunResult) -> dict[str, Any]:
         "run": _plain(run.run),
         "criteria": _plain(run.criteria),
         "tests": [test_to_dict(test) for test in run.tests],
+        "outcomes": _plain(run.outcomes),
     }
 
 

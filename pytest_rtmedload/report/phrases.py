@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.names import item_of
+from pytest_rtmedload.results.outcomes import FAILING, PytestOutcome
 from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.results.model import (
         AgentInfo,
-        CriterionResult,
         ErrorResult,
         GeneratorResult,
         MetricResult,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         TargetResult,
         TestResult,
     )
+    from pytest_rtmedload.results.outcomes import TestOutcome
 
 
 class _HasVerdict(Protocol):
@@ -32,21 +34,24 @@ class _HasVerdict(Protocol):
 
 
 _Judged = TypeVar("_Judged", bound=_HasVerdict)
+_EXPECTED = {"xfailed": "XFAIL", "xpassed": "XPASS"}
 _ORDER = {Verdict.FAIL: 0, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 2, Verdict.PASS: 3}
-PARTIAL = "PARTIAL: the run was cut short; what stands here was measured until then"
-_NAMED_TESTS = 3
-"""Tests named in the reasons of a run; more of them are counted."""
-
-
-def partial(run: RunResult) -> str:
-    """That a run was cut short, and by what where that is known."""
-    return PARTIAL if run.run.ended_by is None else f"{PARTIAL} ({run.run.ended_by})"
+_CUT_SHORT = "what stands here was measured until then"
+_WORDS = {
+    PytestOutcome.FAILED: "FAIL",
+    PytestOutcome.ERROR: "ERROR",
+    PytestOutcome.XFAILED: "XFAIL",
+    PytestOutcome.XPASSED: "XPASS",
+    PytestOutcome.NOT_RUN: "NOT RUN",
+}
+_COUNTS = ("passed", "failed", "inconclusive", "invalid", "xfailed", "xpassed", "skipped", "not_run")
+"""The counts of a summary that add up to its tests."""
 
 
 def headline(run: RunResult) -> list[str]:
     """The run in one line, as the parts between its dots: suite, tests, success, agent."""
-    if not run.tests:
-        return [f"suite {run.run.suite}", "no load test ran"]
+    if not run.tests and not run.summary.tests:
+        return [f"suite {run.run.suite}", "no load test ran", *deselected_line(run)]
     parts = [f"suite {run.run.suite}", outcome_line(run), success_line(run), agent_line(run.run.agent)]
     return [part for part in parts if part]
 
@@ -54,23 +59,50 @@ def headline(run: RunResult) -> list[str]:
 def outcome_line(run: RunResult) -> str:
     """How many tests ended how: `6 tests: 4 passed, 1 failed, 1 inconclusive`."""
     summary = run.summary
-    parts = {
-        "passed": summary.passed,
-        "failed": summary.failed,
-        "inconclusive": summary.inconclusive,
-        "invalid": summary.invalid,
-    }
-    named = ", ".join(f"{n:,} {name}" for name, n in parts.items() if n)
-    return formats.count(summary.tests, "test") + (f": {named}" if named else "")
+    named = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name in _COUNTS if (n := getattr(summary, name)))
+    parts = [formats.count(summary.tests, "test") + (f": {named}" if named else ""), *deselected_line(run)]
+    return "; ".join(parts)
+
+
+def deselected_line(run: RunResult) -> list[str]:
+    """How many load tests were left out, if any were."""
+    left_out = run.summary.deselected
+    return [f"{left_out:,} not selected"] if left_out else []
+
+
+def partial(run: RunResult) -> list[str]:
+    """That the run, or a test in it, was cut short; empty when neither was."""
+    if run.summary.complete:
+        return []
+    cut = [test for test in run.tests if not test.complete and not test.superseded]
+    ended = run.summary.exit_status in (0, 1) and not run.summary.not_run
+    if cut and ended and len(cut) < len(run.tests):
+        names = ", ".join(formats.short_name(test.nodeid) for test in cut[:3])
+        return [f"PARTIAL: {formats.count(len(cut), 'test')} cut short ({names}); {_CUT_SHORT}"]
+    by = f" ({run.run.ended_by})" if run.run.ended_by is not None else ""
+    return [f"PARTIAL: the run was cut short; {_CUT_SHORT}{by}"]
 
 
 def success_line(run: RunResult) -> str:
-    """The share of operations that succeeded, and of how many; empty when there are none that count."""
+    """The share of operations that succeeded, and of how many; that of iterations, too, where it is another.
+
+    Empty when there are none that count.
+    """
     summary = run.summary
     operations = formats.count(summary.requests, "operation")
     if summary.success_rate is None:
         return f"success unknown ({operations})" if summary.requests else ""
-    return f"success {formats.percent(summary.success_rate)} of {operations}"
+    said = f"success {formats.percent(summary.success_rate)} of {operations}"
+    other = iterations_differ(run)
+    return f"{said}, {other} of {formats.count(summary.iterations, 'iteration')}" if other else said
+
+
+def iterations_differ(run: RunResult) -> str:
+    """The share of iterations that succeeded, if it is another than that of operations; else empty."""
+    summary = run.summary
+    share = formats.share(summary.iterations - summary.iterations_failed, summary.iterations)
+    same = not summary.iterations or share == formats.percent(summary.success_rate)
+    return "" if same else share
 
 
 def agent_line(agent: AgentInfo) -> str:
@@ -84,19 +116,29 @@ def agent_line(agent: AgentInfo) -> str:
 
 def why(run: RunResult) -> list[str]:
     """Why the run's verdict is what it is, most important first; empty for a clean PASS."""
-    reasons = [_criterion_reason(c) for c in by_verdict(run.criteria) if c.verdict is not Verdict.PASS]
-    counted = [test for test in run.tests if not test.superseded]
-    for verdict in (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE):
-        tests = [test for test in counted if test.verdict is verdict]
-        if tests:
-            reasons.append(_tests_reason(verdict, tests, len(counted)))
-    return reasons
+    return run.summary.reasons
+
+
+def word(test: TestResult) -> str:
+    """How a test is shown: its verdict, unless pytest makes something else of it."""
+    if test.superseded:
+        return "SUPERSEDED"
+    return _EXPECTED.get(test.outcome, test.verdict.value)
+
+
+def tone(test: TestResult) -> Verdict:
+    """The verdict whose colours a test has."""
+    return Verdict.PASS if test.outcome in _EXPECTED and not test.superseded else test.verdict
 
 
 def consequence(test: TestResult) -> str:
     """What pytest makes of the verdict, where the verdict alone does not say it."""
     if test.superseded:
-        return "superseded by a second run"
+        return f"was {test.verdict.value}: superseded by a second run, counts for nothing"
+    if test.outcome == "skipped":
+        return "pytest skipped the test"
+    if test.outcome in _EXPECTED:
+        return ""
     if test.verdict is Verdict.PASS:
         return "fails the test" if test.failed_test else ""
     if test.failed_test:  # a FAIL and an INVALID always do; only the evidence mode makes an INCONCLUSIVE one
@@ -104,15 +146,9 @@ def consequence(test: TestResult) -> str:
     return f"does not fail the test ({test.evidence} evidence)"
 
 
-def short_name(nodeid: str) -> str:
-    """A node id without its folders; a parameter may hold slashes of its own."""
-    path, colons, name = formats.one_line(nodeid).partition("::")
-    return path.rsplit("/", 1)[-1] + colons + name
-
-
 def size_line(test: TestResult) -> str:
     """How large the load was and what it reached: `10 users, 4 s, 312/s`."""
-    parts = [_load(test), formats.seconds(test.duration_s), formats.rate(test.rate, at_least=test.saturated)]
+    parts = [load(test), formats.seconds(test.duration_s), formats.rate(test.rate, at_least=test.saturated)]
     if test.shards > 1:
         parts.append(shards_line(test))
     lost = test.failed + test.censored
@@ -149,6 +185,34 @@ def other_reasons(test: TestResult) -> list[str]:
 def by_verdict(things: Iterable[_Judged]) -> list[_Judged]:
     """Failures first; otherwise in the order given."""
     return sorted(things, key=lambda thing: _ORDER[thing.verdict])
+
+
+def in_order(tests: Iterable[TestResult]) -> list[TestResult]:
+    """Tests that need somebody's attention first; those that count for nothing last."""
+    return sorted(tests, key=lambda test: (test.superseded, _ORDER[tone(test)]))
+
+
+def unmeasured(run: RunResult) -> list[TestOutcome]:
+    """Load tests without a result, those that failed first; those that were deselected are only counted."""
+    measured = {item_of(test.nodeid) for test in run.tests}
+    found = [o for o in run.outcomes if o.nodeid not in measured and o.outcome is not PytestOutcome.DESELECTED]
+    return sorted(found, key=lambda outcome: outcome.outcome not in FAILING)
+
+
+def outcome_word(outcome: TestOutcome) -> str:
+    """How a test without a result is shown."""
+    return _WORDS.get(outcome.outcome, outcome.outcome.value.upper())
+
+
+def outcome_reason(outcome: TestOutcome) -> str:
+    """Why there is no result of a test, in one line."""
+    where = {"setup": "in set-up", "teardown": "in tear-down"}.get(outcome.phase, "") if _erred(outcome) else ""
+    start = {"not_run": "the run ended before it began", "interrupted": "the run was stopped"}.get(outcome.outcome, "")
+    return formats.one_line(": ".join(part for part in (start or where, outcome.reason) if part))
+
+
+def _erred(outcome: TestOutcome) -> bool:
+    return outcome.outcome is PytestOutcome.ERROR
 
 
 def quantity(target: TargetResult, value: float | None) -> str:
@@ -220,17 +284,6 @@ def metric_row(name: str, metric: MetricResult, per_second: float | None) -> tup
     )
 
 
-def _load(test: TestResult) -> str:
+def load(test: TestResult) -> str:
+    """The load in a few words: users of the closed model, the rate and most in flight of the open one."""
     return f"up to {test.users:,} in flight" if test.model == "open" else formats.count(test.users, "user")
-
-
-def _criterion_reason(criterion: CriterionResult) -> str:
-    return f"{criterion.kind}: {criterion.text}"
-
-
-def _tests_reason(verdict: Verdict, tests: list[TestResult], of: int) -> str:
-    words = {Verdict.FAIL: "failed", Verdict.INVALID: "invalid", Verdict.INCONCLUSIVE: "inconclusive"}
-    said = f"{len(tests):,} of {formats.count(of, 'test')} {words[verdict]}"
-    if len(tests) > _NAMED_TESTS:
-        return said
-    return f"{said}: {', '.join(short_name(test.nodeid) for test in tests)}"

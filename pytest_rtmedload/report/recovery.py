@@ -70,7 +70,8 @@ class RecoveryFile:
         """A load test has its verdict."""
         run = self._so_far()
         again = any(earlier.superseded and earlier.nodeid == test.nodeid for earlier in run.tests)
-        self._append({"event": "judged", "nodeid": test.nodeid, "again": again, "test": test_to_dict(test)}, run)
+        told = [same for same in run.tests if same.nodeid == test.nodeid and not same.superseded] or [test]
+        self._append({"event": "judged", "nodeid": test.nodeid, "again": again, "test": test_to_dict(told[-1])}, run)
 
     def close(self, *, remove: bool = False) -> None:
         """End the writing.

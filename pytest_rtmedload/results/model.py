@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.details import CapacityResult, ConversationResult, DriftResult, SlowOperation
+    from pytest_rtmedload.results.outcomes import TestOutcome
 
 SCHEMA_VERSION = 1
 
@@ -25,6 +26,9 @@ class Verdict(StrEnum):
     """Too few samples to tell either way."""
     INVALID = "INVALID"
     """The load generator, not the agent, was the bottleneck."""
+
+
+WORST_FIRST = (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
 class Kind(StrEnum):
@@ -283,6 +287,8 @@ class TestResult:
     """A typical and a slow call, turn by turn."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
+    outcome: str = ""
+    """How pytest ended the test: `passed`, `failed`, `error`, `xfailed` …; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +343,11 @@ class Summary:
     success_rate: float | None
     """Per cent of operations that succeeded, over all tests not marked negative."""
     tests: int
+    """Load tests of this run: the sum of the counts below up to `not_run`. Those that were deselected are not among
+    them."""
     passed: int
     failed: int
+    """Tests whose verdict is FAIL, and those that pytest failed or that erred."""
     inconclusive: int
     invalid: int
     requests: int
@@ -346,6 +355,27 @@ class Summary:
     errors: int
     duration_s: float
     complete: bool
+    """False when the run, or a test in it, was cut short."""
+    skipped: int = 0
+    xfailed: int = 0
+    """Failed as expected (`pytest.mark.xfail`)."""
+    xpassed: int = 0
+    not_run: int = 0
+    """The run was stopped before they began."""
+    errored: int = 0
+    """Of `failed`: tests with a fixture that failed, in set-up or tear-down."""
+    deselected: int = 0
+    """Load tests that nobody asked for, or that the suite leaves out."""
+    other_failures: int = 0
+    """Ordinary tests of the same pytest run that failed, and modules that could not be collected."""
+    iterations: int = 0
+    """Of the same tests as `requests`."""
+    iterations_failed: int = 0
+    """Iterations in which anything failed, or that never ended."""
+    exit_status: int | None = None
+    """Of pytest; None where that is not known."""
+    reasons: list[str] = field(default_factory=list)
+    """Why the verdict is what it is, most important first; one line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,3 +386,5 @@ class RunResult:
     run: RunInfo
     criteria: list[CriterionResult]
     tests: list[TestResult]
+    outcomes: list[TestOutcome] = field(default_factory=list)
+    """How pytest ended each load test, in the order of collection; also those that never measured anything."""

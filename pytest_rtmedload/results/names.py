@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,13 @@ ITERATION: Final = "iteration"
 """One run of a test body by one user, think time taken out."""
 PARTS: Final = frozenset({"llm.ttft", "llm.inter_token", "stt.first_partial", "tts.first_byte"})
 """Metrics of how an answer begins and goes on, of which another metric measures the whole."""
+
+_NUMBERED: Final = re.compile(r"#\d+$")
+
+
+def item_of(nodeid: str) -> str:
+    """The pytest test that a result belongs to: a second `load_run` of the same test has `#2` at the end of its own."""
+    return _NUMBERED.sub("", nodeid)
 
 
 class OwnLimit(StrEnum):

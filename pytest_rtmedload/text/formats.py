@@ -80,6 +80,12 @@ def one_line(text: str, longest: int | None = None) -> str:
     return shown if longest is None or len(shown) <= longest else shown[: longest - 1] + "…"
 
 
+def short_name(nodeid: str) -> str:
+    """A node id without its folders; a parameter may hold slashes of its own."""
+    path, colons, name = one_line(nodeid).partition("::")
+    return path.rsplit("/", 1)[-1] + colons + name
+
+
 def printable(text: str) -> list[str]:
     """The lines of a traceback or an answer, without control characters."""
     return [_harmless(line).rstrip() for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""Operations of finished tests, counted: what succeeded, what failed, what never answered."""
+"""Operations and iterations of finished tests, counted apart: what succeeded, what failed, what never answered."""
 
 from __future__ import annotations
 
@@ -25,19 +25,43 @@ class Operations(NamedTuple):
 
 
 def total(tests: Iterable[TestResult]) -> Operations:
+    """What the success of some tests is judged by: operations, or answers, whichever did worse.
+
+    An agent that answers 200 and talks nonsense does not succeed: where bodies rejected what succeeding operations had
+    brought, a greater share than operations failed, the share of iterations that were accepted is the one that counts.
+    """
+    tests = list(tests)
+    done, answers = operations(tests), _answers(tests)
+    worse = answers.n and answers.errors / answers.n > (done.errors / done.n if done.n else 0)
+    return answers if worse else done
+
+
+def operations(tests: Iterable[TestResult]) -> Operations:
     """All operations of some tests; of a test that measured nothing else, its iterations.
 
-    An iteration that failed although its operations succeeded counts as one more operation that failed: an agent that
-    answers 200 and talks nonsense does not succeed. What the load generator could not send counts for nothing.
+    What the load generator could not send counts for nothing.
     """
     found = Operations()
     for test in tests:
-        operations = [test.metrics[name] for name in wholes(test.metrics)]
-        if operations:
-            found = _sum(_sum(found, of_metrics(operations)), Operations(test.failed_alone, test.failed_alone))
-        else:
-            found = _sum(found, of_metrics(test.metrics.values()))
+        whole = [test.metrics[name] for name in wholes(test.metrics)]
+        found = _sum(found, of_metrics(whole or test.metrics.values()))
         found = _sum(found, _never_sent(test, found))
+    return found
+
+
+def iterations(tests: Iterable[TestResult]) -> Operations:
+    """All iterations of some tests, and those in which anything failed or that never ended."""
+    found = Operations()
+    for test in tests:
+        found = _sum(found, Operations(test.iterations, test.failed + test.censored))
+    return found
+
+
+def _answers(tests: Iterable[TestResult]) -> Operations:
+    """Iterations, and those in which operations succeeded and the body rejected what they had brought."""
+    found = Operations()
+    for test in tests:
+        found = _sum(found, Operations(test.iterations, test.failed_alone))
     return found
 
 

@@ -63,8 +63,9 @@ def as_one(
     return Merged(merged, max(chosen, key=_rank)[0])
 
 
-def _rank(reported: tuple[str, pytest.TestReport]) -> int:
-    return _RANK[reported[1].outcome]
+def _rank(reported: tuple[str, pytest.TestReport]) -> tuple[int, bool]:
+    """An expected failure says more than a skip: other workers may have been turned away because of it."""
+    return _RANK[reported[1].outcome], hasattr(reported[1], "wasxfail")
 
 
 def _worst(reported: list[tuple[str, pytest.TestReport]]) -> tuple[str, pytest.TestReport]:

@@ -16,7 +16,7 @@ from pytest_rtmedload.plugin.options import OPTIONS, Option
 from pytest_rtmedload.report import csv_report, json_report, sample_file
 from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
-from pytest_rtmedload.results import details, model
+from pytest_rtmedload.results import details, model, outcomes
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.spec import criteria
 from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
@@ -122,6 +122,7 @@ def attributes(rows: list[list[str]]) -> set[str]:
     ("label", "kind"),
     [
         ("`summary`", model.Summary),
+        ("`outcomes[]`", outcomes.TestOutcome),
         ("`run`", model.RunInfo),
         ("`run.agent`", model.AgentInfo),
         ("`criteria[]`", model.CriterionResult),

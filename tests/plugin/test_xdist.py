@@ -258,10 +258,10 @@ def test_a_worker_with_another_version_ends_the_run_with_one_line(with_xdist: Lo
         test_it=FAILS_FIRST,
         conftest="""
         import os
-        import pytest_rtmedload.plugin.run
+        import pytest_rtmedload.plugin.load_tests
 
         if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-            pytest_rtmedload.plugin.run.own_version = lambda: "0.0.9"
+            pytest_rtmedload.plugin.load_tests.own_version = lambda: "0.0.9"
         """,
     )
     result = with_xdist("-n2", "-m", "load", sizes=(), subprocess=True)

@@ -26,6 +26,9 @@ from pytest_rtmedload.results.model import (
     ValueResult,
     Verdict,
 )
+from pytest_rtmedload.results.outcomes import RunEnd
+from pytest_rtmedload.verdict.outcomes import join
+from pytest_rtmedload.verdict.run import verdict_of
 
 NOTHING = MetricResult(0, 0, 0, None, None, None, None, None, None, None, None, {}, Histogram().encode())
 HEALTHY = GeneratorResult(Verdict.PASS, 0.2, 1.4, 3.1, 41.5, 2.2, 0, 0, 1.0, [])
@@ -165,7 +168,7 @@ def make_test(nodeid: str = "tests/load/api/test_health.py::test_health", **chan
 
 
 def make_run(tests: list[TestResult], **changes: Any) -> RunResult:
-    counted = {v: sum(test.verdict is v for test in tests) for v in Verdict}
+    counted = {v: sum(test.verdict is v and not test.superseded for test in tests) for v in Verdict}
     worst = next((v for v in (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE) if counted[v]), Verdict.PASS)
     summary = Summary(
         verdict=worst,
@@ -179,6 +182,7 @@ def make_run(tests: list[TestResult], **changes: Any) -> RunResult:
         errors=0 if worst is Verdict.PASS else 98,
         duration_s=225.3,
         complete=True,
+        reasons=verdict_of(*join(tests, ()), criteria(), RunEnd(), strict=False, complete=True)[1],
     )
     run = RunInfo(
         started="2026-03-01T09:30:00+01:00",
@@ -191,8 +195,14 @@ def make_run(tests: list[TestResult], **changes: Any) -> RunResult:
         machine={"system": "Linux", "cpus": "2"},
         command="-m load --suite quick --load-header 'Authorization: ***'",
     )
-    whole = RunResult(summary=summary, run=run, criteria=criteria(), tests=tests)
-    return dataclasses.replace(whole, **changes)
+    shown, outcomes = join(tests, changes.get("outcomes", ()))
+    whole = RunResult(summary=summary, run=run, criteria=criteria(), tests=shown, outcomes=outcomes)
+    if "criteria" in changes or "outcomes" in changes:
+        reasons = verdict_of(
+            shown, outcomes, changes.get("criteria", criteria()), RunEnd(), strict=False, complete=True
+        )
+        whole = dataclasses.replace(whole, summary=dataclasses.replace(summary, reasons=reasons[1]))
+    return dataclasses.replace(whole, **{k: v for k, v in changes.items() if k != "outcomes"})
 
 
 def criterion(name: str, kind: str = "goal", verdict: Verdict = Verdict.PASS, text: str = "") -> CriterionResult:

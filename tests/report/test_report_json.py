@@ -54,7 +54,7 @@ def test_schema_rejects_another_shape(failing: RunResult, damage: Callable[[dict
 
 def test_fixed_names(failing: RunResult) -> None:
     document = json.loads(to_json(failing))
-    assert list(document) == ["schema", "summary", "run", "criteria", "tests"]
+    assert list(document) == ["schema", "summary", "run", "criteria", "tests", "outcomes"]
     assert document["schema"] == 1
     assert document["summary"]["verdict"] == "FAIL"
     assert document["summary"]["success_rate"] == 99.21

@@ -26,18 +26,20 @@ def plain(run: RunResult, verbosity: int = 0, *, told: bool = False) -> list[str
 
 
 def test_verdict_and_why_come_first(failing: RunResult) -> None:
-    assert plain(failing)[:6] == [
+    assert plain(failing)[:8] == [
         "load test: FAIL · suite quick · 4 tests: 2 passed, 1 failed, 1 inconclusive",
         "  success 99.2 % of 12,345 operations · embedded agent (a stand-in, rtmedagent dialect)",
-        "  goal: API p95 181 ms > 150 ms FAIL",
         "  1 of 4 tests failed: test_calls.py::test_start_call",
+        "  test_calls.py::test_start_call: POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n =",
+        "    1200) FAIL",
         "  1 of 4 tests inconclusive:",
         "    test_mix.py::test_mix[chest_pain-breathing_difficulty-severe_allergic_reaction]",
+        "  goal: API p95 181 ms > 150 ms FAIL",
     ]
 
 
 def test_failures_come_before_passes(failing: RunResult) -> None:
-    verdicts = [line.split()[0] for line in plain(failing)[7:] if line.startswith(("FAIL ", "INCONCLUSIVE ", "PASS "))]
+    verdicts = [line.split()[0] for line in plain(failing)[9:] if line.startswith(("FAIL ", "INCONCLUSIVE ", "PASS "))]
     assert verdicts == ["FAIL", "INCONCLUSIVE", "PASS", "PASS"]
 
 
@@ -71,7 +73,7 @@ def test_what_pytest_has_told_is_referred_to(failing: RunResult) -> None:
 
 
 def test_quiet_tells_only_verdicts_and_reasons(failing: RunResult, green: RunResult) -> None:
-    assert plain(failing, -1)[7:] == [
+    assert plain(failing, -1)[9:] == [
         "FAIL          tests/load/api/test_calls.py::test_start_call",
         "      10 users, 16 s, 312/s, 101 of 1,200 iterations failed",
         "      POST /api/call p95 181.0 ms > 150 ms (95 % bounds 170–194, n = 1200) FAIL",
@@ -193,8 +195,10 @@ def test_an_invalid_test_names_the_generator_and_what_to_do(invalid: RunResult) 
     assert "INVALID: the load generator, not the agent, was the bottleneck: nothing is known of the agent" in lines
 
 
-def test_a_partial_run_says_so_first(partial: RunResult) -> None:
-    assert plain(partial)[2] == "  PARTIAL: the run was cut short; what stands here was measured until then"
+def test_a_partial_run_says_so_after_its_cause(partial: RunResult) -> None:
+    lines = plain(partial)
+    assert lines[2].startswith("  1 of 3 tests failed: ")
+    assert lines[lines.index("") - 1] == "  PARTIAL: the run was cut short; what stands here was measured until then"
 
 
 def test_no_tests_is_one_line(empty: RunResult) -> None:

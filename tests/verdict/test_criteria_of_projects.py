@@ -12,7 +12,7 @@ from pytest_rtmedload.results.plan import Evidence, Target
 from pytest_rtmedload.results.recording import ValueStats
 from pytest_rtmedload.spec.criteria import DEFAULT_CRITERIA, with_changes
 from pytest_rtmedload.verdict.judge import judge
-from pytest_rtmedload.verdict.run import Asked, fails_run, summarise
+from pytest_rtmedload.verdict.run import Asked, fails_run, judge_run
 from tests.verdict.verdict_builders import HEALTH, Builder, p, plan
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def judged(
     *tests: TestResult, lines: tuple[str, ...] = (), on_command_line: bool = False, complete: bool = True, **asked: Any
 ) -> tuple[Summary, dict[str, CriterionResult]]:
     criteria = with_changes(DEFAULT_CRITERIA, lines, "load_criteria", demanded=on_command_line)
-    summary, found = summarise(tests, strict=True, complete=complete, duration_s=1, asked=Asked(criteria, **asked))
+    summary, found, _, _ = judge_run(
+        tests, strict=True, complete=complete, duration_s=1, asked=Asked(criteria, **asked)
+    )
     return summary, {criterion.name: criterion for criterion in found}
 
 
@@ -89,7 +91,7 @@ def test_values_are_judged_as_observed() -> None:
 
 def test_errors_of_one_metric_in_one_group() -> None:
     built = Builder().add(HEALTH, [10] * 100).add("GET /b", [10] * 50).add("GET /b", [10] * 50, "failed")
-    tests = [judge(plan(group=group), built.recording) for group in ("api", "shop")]
+    tests = [judge(plan(group=group, nodeid=f"test_it.py::{group}"), built.recording) for group in ("api", "shop")]
     found = judged(*tests, lines=("GET /b errors in shop = 10 % limit", f"{HEALTH} errors = 0"))[1]
     assert (found["GET /b errors in shop"].n, found["GET /b errors in shop"].verdict) == (100, Verdict.FAIL)
     assert (found[f"{HEALTH} errors"].n, found[f"{HEALTH} errors"].verdict) == (200, Verdict.PASS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.verdict.judge import judge
-from pytest_rtmedload.verdict.run import fails_run, summarise
+from pytest_rtmedload.verdict.run import fails_run, judge_run
 from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
 
 
@@ -19,12 +21,17 @@ def result(built: Builder, *targets: Any, **changes: Any) -> TestResult:
     return judge(plan(*targets, **changes), built.recording)
 
 
+def apart(tests: Iterable[TestResult]) -> list[TestResult]:
+    """Tests with node ids of their own: of one id only the last result counts."""
+    return [replace(test, nodeid=f"{test.nodeid}[{i}]") if i else test for i, test in enumerate(tests)]
+
+
 def criteria(*tests: TestResult) -> dict[str, CriterionResult]:
-    return {c.name: c for c in summarise(tests, strict=True, complete=True, duration_s=1)[1]}
+    return {c.name: c for c in judge_run(apart(tests), strict=True, complete=True, duration_s=1)[1]}
 
 
 def overall(*tests: TestResult, strict: bool = True, complete: bool = True) -> Verdict:
-    return summarise(tests, strict=strict, complete=complete, duration_s=1)[0].verdict
+    return judge_run(apart(tests), strict=strict, complete=complete, duration_s=1)[0].verdict
 
 
 def good(n: int = 1000) -> Builder:
@@ -32,7 +39,7 @@ def good(n: int = 1000) -> Builder:
 
 
 def test_a_good_run() -> None:
-    summary, found = summarise([result(good(), p("p95", 150))], strict=True, complete=True, duration_s=12.5)
+    summary, found, _, _ = judge_run([result(good(), p("p95", 150))], strict=True, complete=True, duration_s=12.5)
     assert [(c.name, c.kind, c.verdict) for c in found] == [
         ("success rate", "goal", Verdict.PASS),
         ("API p95", "goal", Verdict.PASS),
@@ -49,7 +56,7 @@ def test_a_good_run() -> None:
 
 def test_the_success_rate_counts_operations() -> None:
     built = good(900).add(HEALTH, [1] * 90, Outcome.FAILED).add(HEALTH, [1] * 10, Outcome.CENSORED)
-    summary, found = summarise([result(built)], strict=True, complete=True, duration_s=1)
+    summary, found, _, _ = judge_run([result(built)], strict=True, complete=True, duration_s=1)
     assert (summary.success_rate, summary.requests, summary.errors) == (90, 1000, 100)
     assert found[0].text == "success rate 90 % < 95 % (95 % bounds 88.3–91.5, n = 1000) FAIL"
     assert (found[0].value, found[0].limit, found[0].unit) == (90, 95, "%")
@@ -57,7 +64,7 @@ def test_the_success_rate_counts_operations() -> None:
 
 def test_a_test_without_operations_is_counted_by_its_iterations() -> None:
     tests = [result(Builder().add(ITERATION, [5] * 60)), result(good(40))]
-    summary = summarise(tests, strict=True, complete=True, duration_s=1)[0]
+    summary = judge_run(apart(tests), strict=True, complete=True, duration_s=1)[0]
     assert (summary.requests, summary.success_rate) == (100, 100)
 
 
@@ -69,7 +76,7 @@ def test_one_lost_operation_is_not_printed_as_none() -> None:
 def test_negative_tests_stay_out_of_the_criteria() -> None:
     storm = result(Builder().add(HEALTH, [900] * 500, Outcome.FAILED), negative=True)
     assert criteria(storm) == {}
-    assert summarise([storm, result(good())], strict=True, complete=True, duration_s=1)[0].success_rate == 100
+    assert judge_run([storm, result(good())], strict=True, complete=True, duration_s=1)[0].success_rate == 100
 
 
 def test_latencies_are_merged_over_tests() -> None:
@@ -182,11 +189,11 @@ def test_the_runs_verdict_from_its_tests() -> None:
     assert overall(passed, few, strict=False) is Verdict.INCONCLUSIVE
     assert overall(passed, few, invalid) is Verdict.INVALID
     assert overall(passed, few, invalid, failed) is Verdict.FAIL
-    summary = summarise([passed, few, invalid, failed], strict=True, complete=True, duration_s=1)[0]
+    summary = judge_run(apart([passed, few, invalid, failed]), strict=True, complete=True, duration_s=1)[0]
     assert (summary.passed, summary.inconclusive, summary.invalid, summary.failed) == (1, 1, 1, 1)
 
 
 def test_what_was_not_measured_is_no_pass() -> None:
     assert overall() is Verdict.INCONCLUSIVE
     assert overall(result(good(), p("p95", 150)), complete=False) is Verdict.INCONCLUSIVE
-    assert summarise([], strict=True, complete=True, duration_s=0)[0].success_rate is None
+    assert judge_run([], strict=True, complete=True, duration_s=0)[0].success_rate is None

@@ -7,12 +7,13 @@ pytest-xdist, so that is where the lines come from. A test whose place nobody to
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_rtmedload.report import phrases
 from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.names import item_of
+from pytest_rtmedload.results.outcomes import FAILING
 from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_rtmedload.results.model import CriterionResult, RunResult, TestResult
+    from pytest_rtmedload.results.outcomes import TestOutcome
 
 MOST_OF_EACH: Final = 10
 """GitHub shows no more errors, and no more warnings, of one step."""
 _LONGEST: Final = 500
 _SHOWN_REASONS: Final = 5
-_NUMBERED: Final = re.compile(r"#\d+$")
-"""What a second `load_run` of the same test has at the end of its node id."""
 
 Level = Literal["error", "warning"]
 
@@ -68,8 +68,7 @@ class Places:
 
     def of(self, nodeid: str) -> tuple[str, int | None]:
         """File and line of a test; the file alone, from its node id, when nobody reported it."""
-        unnumbered = _NUMBERED.sub("", nodeid)
-        known = self._known.get(nodeid) or self._known.get(unnumbered)
+        known = self._known.get(nodeid) or self._known.get(item_of(nodeid))
         file, line = known or (nodeid.partition("::")[0], None)
         return self._in_checkout(file), line
 
@@ -83,7 +82,9 @@ class Places:
 def annotate(
     run: RunResult, places: Places, redact: Callable[[str], str] = str, *, goals_fail: bool = False
 ) -> list[Annotation]:
-    """What did not pass, worst first: the criteria of the run, then its tests; at most so many of each level.
+    """What did not pass, worst first: criteria of the run, then tests; at most so many of each level.
+
+    A run that is not PASS has at least one annotation.
 
     Args:
         run: the finished run.
@@ -91,7 +92,12 @@ def annotate(
         redact: replaces secrets.
         goals_fail: whether a missed goal fails the run (strict evidence).
     """
-    found = [*_of_criteria(run.criteria, redact, goals_fail), *_of_tests(run.tests, places, redact)]
+    found = [
+        *_of_criteria(run.criteria, redact, goals_fail),
+        *_of_outcomes(phrases.unmeasured(run), places, redact),
+        *_of_tests(run.tests, places, redact),
+        *_of_run(run, redact),
+    ]
     levels: tuple[Level, ...] = ("error", "warning")
     return [note for level in levels for note in [note for note in found if note.level == level][:MOST_OF_EACH]]
 
@@ -106,13 +112,32 @@ def _of_criteria(
             yield Annotation(level, _line(title, redact), (_line(criterion.text, redact),))
 
 
+def _of_outcomes(outcomes: list[TestOutcome], places: Places, redact: Callable[[str], str]) -> Iterator[Annotation]:
+    for outcome in outcomes:
+        if outcome.outcome in FAILING:
+            file, line = places.of(outcome.nodeid)
+            title = f"load test {phrases.outcome_word(outcome)}: {formats.short_name(outcome.nodeid)}"
+            why = (_line(phrases.outcome_reason(outcome), redact),)
+            yield Annotation("error", _line(title, redact), why, formats.one_line(file), line)
+
+
+def _of_run(run: RunResult, redact: Callable[[str], str]) -> Iterator[Annotation]:
+    """What no test and no criterion tells: the run ended early, or nothing of it ran."""
+    told = any(outcome.counted in ("failed", "invalid", "inconclusive") for outcome in run.outcomes)
+    if run.summary.verdict is not Verdict.PASS and not told:
+        level: Level = "error" if run.summary.verdict is Verdict.FAIL or run.summary.exit_status else "warning"
+        lines = tuple(_line(reason, redact) for reason in phrases.why(run)[:_SHOWN_REASONS])
+        yield Annotation(level, f"load test: {run.summary.verdict.value}", lines)
+
+
 def _of_tests(tests: list[TestResult], places: Places, redact: Callable[[str], str]) -> Iterator[Annotation]:
-    for test in phrases.by_verdict(tests):
-        failed = test.failed_test or test.verdict in (Verdict.FAIL, Verdict.INVALID)
-        if test.superseded or (test.verdict is Verdict.PASS and not failed):
+    for test in phrases.in_order(tests):
+        verdict = phrases.tone(test)
+        failed = test.failed_test or verdict in (Verdict.FAIL, Verdict.INVALID)
+        if test.superseded or (verdict is Verdict.PASS and not failed):
             continue
         file, line = places.of(test.nodeid)
-        title = f"load test {test.verdict.value}: {phrases.short_name(test.nodeid)}"
+        title = f"load test {phrases.word(test)}: {formats.short_name(test.nodeid)}"
         reasons = test.reasons or [target.text for target in test.targets if target.verdict is not Verdict.PASS]
         lines = [*reasons[:_SHOWN_REASONS], phrases.size_line(test)]
         shown = tuple(_line(text, redact) for text in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,8 +61,33 @@ def failure_text(test: TestResult) -> str:
     return "\n".join(shown)
 
 
+def add_criteria(config: pytest.Config, criteria: Iterable[CriterionResult], *, goals_fail: bool = False) -> str | None:
+    """Add a test case for each criterion of the run to pytest's JUnit file; to be called before that is written.
+
+    A criterion is no test, so it is not logged as one: other plugins would look for a test of its node id, and
+    `--last-failed` would keep it.
+
+    Args:
+        config: pytest's.
+        criteria: the judged criteria.
+        goals_fail: whether a missed goal fails the run (strict evidence); a crossed limit always does.
+
+    Returns:
+        Why they could not be added, in one line.
+    """
+    plugins = (plugin for _, plugin in config.pluginmanager.list_name_plugin())
+    files: list[Any] = [plugin for plugin in plugins if type(plugin).__name__ == "LogXML"]
+    try:
+        for file in files:
+            for report in criterion_reports(criteria, goals_fail=goals_fail):
+                file.pytest_runtest_logreport(report)
+    except Exception as error:  # noqa: BLE001 - pytest's own class, which may change
+        return formats.one_line(f"criteria in the JUnit file: {type(error).__name__}: {error}", 300)
+    return None
+
+
 def criterion_reports(criteria: Iterable[CriterionResult], *, goals_fail: bool = False) -> list[pytest.TestReport]:
-    """One report per criterion of the run, to be logged at session finish: JUnit shows each as a test case.
+    """A report for each criterion of the run, of which JUnit makes test cases.
 
     Args:
         criteria: the judged criteria.
@@ -74,24 +99,6 @@ def criterion_reports(criteria: Iterable[CriterionResult], *, goals_fail: bool =
     """
     taken: set[str] = set()
     return [_criterion_report(criterion, _slug(criterion.name, taken), goals_fail) for criterion in criteria]
-
-
-def criterion_status(report: pytest.CollectReport | pytest.TestReport, *, logged: bool) -> tuple[str, str, str] | None:
-    """What `pytest_report_teststatus` returns for a criterion's report, None for any other.
-
-    A criterion is no test of the user: without this, pytest would print a dot behind `[100%]` and count it as one more
-    that passed or was skipped. One that failed is counted and shown.
-
-    Args:
-        report: any report.
-        logged: False while the criteria are being logged (pytest then prints what it is given), True afterwards, when
-            pytest asks again for the word in its short summary.
-    """
-    if not report.nodeid.startswith(_NODEID):
-        return None
-    if not report.failed:
-        return ("", "", "")
-    return ("failed", "", "FAILED" if logged else "")
 
 
 def _criterion_report(criterion: CriterionResult, slug: str, goals_fail: bool) -> pytest.TestReport:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.report import phrases
 from pytest_rtmedload.report.advice import next_steps
-from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.model import Kind
+from pytest_rtmedload.results.outcomes import FAILING
 from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_rtmedload.results.model import CriterionResult, RunResult, TargetResult, TestResult
+    from pytest_rtmedload.results.outcomes import TestOutcome
 
 MOST_TESTS: Final = 200
 _LONGEST: Final = 300
@@ -68,7 +70,7 @@ def _head(run: RunResult, say: Callable[[str], str]) -> Iterator[str]:
     yield f"## Load test: {run.summary.verdict.value}"
     yield ""
     yield " · ".join(map(say, phrases.headline(run)))
-    reasons = [*([] if run.summary.complete else [phrases.partial(run)]), *phrases.why(run)]
+    reasons = [*phrases.why(run), *phrases.partial(run)]
     if reasons:
         yield ""
         yield from (f"- {say(reason)}" for reason in reasons)
@@ -82,14 +84,30 @@ def _criteria(criteria: list[CriterionResult], say: Callable[[str], str]) -> Ite
 
 
 def _tests(run: RunResult, most: int, say: Callable[[str], str]) -> Iterator[str]:
-    tests = phrases.by_verdict(run.tests)
-    if tests[:most]:
-        yield from _header("verdict", "test", "users", "against its limit", "failed")
-    for test in tests[:most]:
-        yield _row(f"**{test.verdict.value}**", _name(test, say), _users(test), say(_against(test)), _failed(test))
-    if len(tests) > most:
+    failed = [outcome for outcome in phrases.unmeasured(run) if outcome.outcome in FAILING]
+    rest = [outcome for outcome in phrases.unmeasured(run) if outcome.outcome not in FAILING]
+    rows = [
+        *(_unmeasured(outcome, say) for outcome in failed),
+        *(_measured(test, say) for test in phrases.in_order(run.tests)),
+        *(_unmeasured(outcome, say) for outcome in rest),
+    ]
+    if rows[:most]:
+        yield from _header("verdict", "test", "load", "against its limit", "failed")
+    yield from rows[:most]
+    if len(rows) > most:
         yield ""
-        yield f"{most:,} of {formats.count(len(tests), 'test')} are shown, the worst first; all are in the reports."
+        yield f"{most:,} of {formats.count(len(rows), 'test')} are shown, the worst first; all are in the reports."
+
+
+def _measured(test: TestResult, say: Callable[[str], str]) -> str:
+    word = f"**{phrases.word(test)}**"
+    return _row(word, _name(test, say), say(phrases.load(test)), say(_against(test)), _failed(test))
+
+
+def _unmeasured(outcome: TestOutcome, say: Callable[[str], str]) -> str:
+    return _row(
+        f"**{phrases.outcome_word(outcome)}**", say(outcome.nodeid), "", say(phrases.outcome_reason(outcome)), ""
+    )
 
 
 def _name(test: TestResult, say: Callable[[str], str]) -> str:
@@ -97,15 +115,11 @@ def _name(test: TestResult, say: Callable[[str], str]) -> str:
     return say(test.nodeid) + (f"<br>{say(', '.join(marks))}" if marks else "")
 
 
-def _users(test: TestResult) -> str:
-    return f"{'up to ' if test.model == 'open' else ''}{test.users:,}"
-
-
 def _against(test: TestResult) -> str:
-    """The line of the target that matters most, with its bounds; why the test is INVALID; or what was measured."""
-    if test.verdict is Verdict.INVALID and test.reasons:
-        return test.reasons[0]
+    """Why it is not PASS, if that is no limit; the target that matters most, with its bounds; or what was measured."""
     target = main_target(test)
+    if test.reasons and test.reasons[0] not in [target.text for target in test.targets]:
+        return test.reasons[0]  # what matters more than any limit
     if target is not None:
         return target.text
     metric = test.metrics.get(test.metric)

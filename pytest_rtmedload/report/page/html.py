@@ -43,12 +43,12 @@ ALL_ROWS: Final = 6000
 def page(run: RunResult) -> str:
     """The whole page as text."""
     template = _environment().get_template("report.html.j2")
-    tests = phrases.by_verdict(run.tests)
+    tests = phrases.in_order(run.tests)
     script = _script()
     return template.render(
         run=run,
         tests=tests,
-        numbers={test.nodeid: number for number, test in enumerate(tests, 1)},
+        numbers={test.nodeid: number for number, test in reversed(list(enumerate(tests, 1)))},
         why=phrases.why(run),
         next_steps=advice.next_steps(run),
         most_rows=max(FEWEST_ROWS, min(MOST_ROWS, ALL_ROWS // max(len(tests), 1))),

@@ -74,7 +74,7 @@ def _whole(test: TestResult, verbosity: int, *, told: bool) -> Iterator[Line]:
 
 def _title(test: TestResult) -> Iterator[Line]:
     nodeid, size = formats.one_line(test.nodeid), phrases.size_line(test)
-    verdict = Span(f"{test.verdict.value:<{_VERDICT_WIDTH}}", TONES[test.verdict])
+    verdict = Span(f"{phrases.word(test):<{_VERDICT_WIDTH}}", "faint" if test.superseded else TONES[phrases.tone(test)])
     if _VERDICT_WIDTH + len(nodeid) + 3 + len(size) <= WIDTH:
         yield verdict, Span(nodeid, "title"), Span(f"   {size}")
     else:
@@ -129,7 +129,7 @@ def _everything(test: TestResult) -> Iterator[Line]:
     for tape in test.recordings:
         yield from wrapped(f"call to listen to: {tape.wav}", INDENT)
     if test.beside:
-        names = ", ".join(map(phrases.short_name, test.beside))
+        names = ", ".join(map(formats.short_name, test.beside))
         yield from wrapped(f"at the same time ran: {names}", INDENT, hanging=INDENT + _GAP)
     for note in test.notes:
         yield from wrapped(f"note: {note}", INDENT)

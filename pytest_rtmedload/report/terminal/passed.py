@@ -28,7 +28,7 @@ def needs_no_words(test: TestResult) -> bool:
     judged = (test.verdict, test.generator.verdict, *(target.verdict for target in test.targets))
     fine = (Verdict.PASS, Verdict.INCONCLUSIVE) if test.evidence == "none" else (Verdict.PASS,)
     well = test.complete and all(verdict in fine for verdict in judged)
-    return well and not (test.failed_test or test.errors or phrases.other_reasons(test))
+    return well and not (test.failed_test or test.superseded or test.errors or phrases.other_reasons(test))
 
 
 def passed(tests: Sequence[TestResult]) -> Iterator[Line]:
@@ -39,9 +39,9 @@ def passed(tests: Sequence[TestResult]) -> Iterator[Line]:
     if max(_length(rows)) > WIDTH:
         rows = [_columns(test, with_metric=False) for test in tests]
     names, targets, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    names, verdicts = min(names, _LONGEST_NAME), max(len(test.verdict.value) for test in tests)
+    names, verdicts = min(names, _LONGEST_NAME), max(len(phrases.word(test)) for test in tests)
     for test, (name, target, load) in zip(tests, rows, strict=True):
-        verdict = Span(f"{test.verdict.value:<{verdicts}}", TONES[test.verdict])
+        verdict = Span(f"{phrases.word(test):<{verdicts}}", TONES[phrases.tone(test)])
         start = verdict, Span(f"{_GAP}{name:<{names}}", "title")
         rest = Span(f"{_GAP}{target:<{targets}}{_GAP}{load}".rstrip())
         if len(name) <= names:
@@ -55,7 +55,7 @@ def passed(tests: Sequence[TestResult]) -> Iterator[Line]:
 def _columns(test: TestResult, *, with_metric: bool) -> tuple[str, str, str]:
     marks = ["negative"] if test.negative else []
     return (
-        phrases.short_name(test.nodeid),
+        formats.short_name(test.nodeid),
         _against(test, with_metric=with_metric),
         ", ".join([_load(test), *marks]),
     )

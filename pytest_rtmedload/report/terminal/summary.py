@@ -14,13 +14,15 @@ from pytest_rtmedload.report.glossary import meanings
 from pytest_rtmedload.report.terminal.details import details
 from pytest_rtmedload.report.terminal.passed import needs_no_words, passed
 from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.outcomes import FAILING
 from pytest_rtmedload.text import formats
-from pytest_rtmedload.text.spans import TONES, Span, joined, wrapped
+from pytest_rtmedload.text.spans import INDENT, TONES, Span, joined, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_rtmedload.results.model import RunResult, TestResult
+    from pytest_rtmedload.results.outcomes import TestOutcome
     from pytest_rtmedload.text.spans import Line
 
 
@@ -57,7 +59,7 @@ def summary_lines(
         told: whether pytest has shown the failure messages above; they are then referred to.
     """
     yield from _head(run)
-    tests = phrases.by_verdict(run.tests)
+    tests = phrases.in_order(run.tests)
     if verbosity > 0:
         whole, short = tests, []
     else:
@@ -71,6 +73,7 @@ def summary_lines(
     if short:
         yield ()
         yield from passed(short)
+    yield from _unmeasured(run)
     if verbosity >= 0:
         yield from _meanings(run)
         yield from _next(run)
@@ -79,7 +82,8 @@ def summary_lines(
 
 def _needs_attention(test: TestResult) -> bool:
     """Whether even the shortest summary names the test."""
-    return test.failed_test or (test.verdict in (Verdict.FAIL, Verdict.INVALID) and not test.superseded)
+    failed = phrases.tone(test) in (Verdict.FAIL, Verdict.INVALID)
+    return test.failed_test or (failed and not test.superseded)
 
 
 def _head(run: RunResult) -> Iterator[Line]:
@@ -89,8 +93,23 @@ def _head(run: RunResult) -> Iterator[Line]:
     yield Span("load test: "), Span(verdict.value, TONES[verdict]), Span(first[len(start) :])
     for line in rest:
         yield (Span(f"  {line}"),)
-    for reason in [*([] if run.summary.complete else [phrases.partial(run)]), *phrases.why(run)]:
+    for reason in [*phrases.why(run), *phrases.partial(run)]:
         yield from wrapped(reason, "  ", hanging="    ")
+
+
+def _unmeasured(run: RunResult) -> Iterator[Line]:
+    """Load tests of which nothing was measured: a line for each, with the reason; of those with the same, one line."""
+    groups: dict[tuple[str, str], list[TestOutcome]] = {}
+    for outcome in phrases.unmeasured(run):
+        groups.setdefault((phrases.outcome_word(outcome), phrases.outcome_reason(outcome)), []).append(outcome)
+    if groups:
+        yield ()
+    for (word, reason), found in groups.items():
+        names = formats.short_name(found[0].nodeid)
+        said = names if len(found) == 1 else f"{names} and {formats.count(len(found) - 1, 'other test')}"
+        yield Span(f"{word}  ", "bad" if found[0].outcome in FAILING else "warn"), Span(said, "title")
+        if reason:
+            yield from wrapped(reason, INDENT)
 
 
 def _meanings(run: RunResult) -> Iterator[Line]:
@@ -102,7 +121,7 @@ def _meanings(run: RunResult) -> Iterator[Line]:
 
 
 def _next(run: RunResult) -> Iterator[Line]:
-    if run.tests and run.summary.verdict is not Verdict.PASS:
+    if run.summary.verdict is not Verdict.PASS:
         yield ()
         for step in next_steps(run)[:_SHOWN_STEPS]:
             yield from wrapped(f"next: {step}", "", hanging="  ")

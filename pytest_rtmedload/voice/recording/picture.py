@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pytest_rtmedload.audio import RATE
-from pytest_rtmedload.report import phrases
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.text import formats
 from pytest_rtmedload.voice.recording.picture_layout import (
@@ -181,7 +180,7 @@ def _span(begin_ms: float, end_ms: float | None) -> str:
 
 def _ground(call: KeptCall, paper: Paper) -> Iterator[str]:
     yield _rect("page", 0, 0, paper.width, paper.height)
-    title = f"{phrases.short_name(call.test)}, call {call.call}"
+    title = f"{formats.short_name(call.test)}, call {call.call}"
     yield _text(LEFT, TITLE_Y, title, "title", paper.width - LEFT - RIGHT)
     bottom = paper.agent_y + LANE
     step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5) if s * 1000 * paper.per_ms >= 48), 10)

@@ -1,0 +1,174 @@
+"""Runs load tests in one process: finds the agent, hands each test to the worker, ends it as its verdict says."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import pytest
+
+from pytest_rtmedload.agent_provider import AgentUnderTest
+from pytest_rtmedload.backends.resolve import NotNamed, find
+from pytest_rtmedload.dialects import dialect_named
+from pytest_rtmedload.results.model import Verdict
+from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
+from pytest_rtmedload.shards.worker import Worker
+from pytest_rtmedload.users.user_fixture import Entered
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from pytest_rtmedload.plugin.interrupts import Interrupts
+    from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.spec.endpoints import Endpoint
+    from pytest_rtmedload.spec.load_config import LoadConfig
+    from pytest_rtmedload.spec.load_spec import LoadSpec
+
+FICTIONAL_NUMBER: Final = "+15550100000"
+"""555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
+
+
+class Tests:
+    """Runs load tests in this process, as one of the coordinator's workers.
+
+    Args:
+        link: leads to the coordinator.
+        options: the options.
+        interrupts: what this process does about signals.
+    """
+
+    def __init__(self, link: Link, options: LoadConfig, interrupts: Interrupts) -> None:
+        self._options = options
+        self._interrupts = interrupts
+        self._worker = Worker(link, options)
+
+    def announce(self, nodeids: list[str]) -> Worker:
+        """Tell the coordinator which load tests this process has collected; returns what talks to it."""
+        self._worker.tell("hello", version=own_version())
+        self._worker.tell("collected", nodeids=nodeids)
+        return self._worker
+
+    def agent(self) -> AgentUnderTest:
+        """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
+        agent = self._found(None)
+        allowed = self._options.call_number if self._options.allow_calls else None
+        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
+        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """`url` and `key` of a service of the embedded agent (`llm`, `cosmos`, `speech`), started on demand.
+
+        Without one the test errs, later ones are skipped.
+        """
+        return self._found(name)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """A backend service: the one that was named, else the embedded one; a test of neither is skipped."""
+        try:
+            return find(name, self._options, self.service)
+        except NotNamed as reason:
+            skipped = str(reason)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(skipped)
+
+    def _found(self, service: str | None) -> dict[str, Any]:
+        refused: Refused | None = None
+        try:
+            found = self._worker.find(service)
+        except Refused as error:
+            refused = error
+        if refused is not None:  # outside of the handler, so that one reason is shown and not two
+            _refuse(refused)
+        return found
+
+    async def load_test(
+        self,
+        item: pytest.Item,
+        spec: LoadSpec,
+        body: Callable[..., Awaitable[object]],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        """Fan a test out and end it as its verdict says.
+
+        Raises:
+            BaseException: pytest's outcome of this test.
+        """
+        judged = await self.judged(spec, body, arguments)
+        item.user_properties.extend(judged.properties)
+        conclude(judged)
+
+    async def judged(
+        self, spec: LoadSpec, body: Callable[..., Awaitable[object]], arguments: Mapping[str, Any]
+    ) -> Judged:
+        """Run a load test; once more under provisional evidence when the generator spoiled the first run.
+
+        Raises:
+            BaseException: pytest's outcome when it could not run, or was ended from within.
+        """
+        raised: list[Exception] = []
+        if self._options.debug:
+            body = _remembering(body, raised)
+        refused: Refused | None = None
+        try:
+            judged = await self._run(LoadTest(spec, body, arguments))
+            invalid = judged.result["verdict"] == Verdict.INVALID and judged.result["complete"]
+            if invalid and spec.evidence is Evidence.PROVISIONAL:
+                reason = next(iter(judged.result["reasons"]), "")
+                judged = await self._run(LoadTest(replace(spec, after=reason), body, arguments))
+        except Refused as error:
+            refused = error
+        if refused is not None:
+            _refuse(refused)
+        return replace(judged, raised=next(iter(raised), None))
+
+    async def _run(self, test: LoadTest) -> Judged:
+        with self._interrupts.cancelling():
+            return await self._worker.run(test)
+
+
+def conclude(judged: Judged) -> None:
+    """End a test as its verdict says.
+
+    Raises:
+        BaseException: pytest's failure, if it failed; while it is debugged what its body raised, so that a debugger
+            opens there.
+    """
+    if judged.failed and judged.raised is not None:
+        judged.raised.add_note(judged.text.partition("\n")[0])
+        raise judged.raised
+    if judged.failed:
+        pytest.fail(judged.text, pytrace=False)
+
+
+def _remembering(body: Callable[..., Awaitable[object]], raised: list[Exception]) -> Callable[..., Awaitable[object]]:
+    """The body, of which we remember what it raises."""
+
+    @functools.wraps(body)
+    async def remembered(**arguments: Any) -> None:
+        try:
+            await body(**arguments)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return remembered
+
+
+async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+    """Run an ordinary test that uses user fixtures: it is its own only user."""
+    async with contextlib.AsyncExitStack() as stack:
+        entered = Entered(stack, {})
+        result = body(**{name: await entered.resolve(value) for name, value in arguments.items()})
+        if inspect.isawaitable(result):
+            await result
+
+
+def _refuse(refused: Refused) -> NoReturn:
+    if refused.skip:
+        pytest.skip(str(refused))
+    pytest.fail(str(refused), pytrace=False)
