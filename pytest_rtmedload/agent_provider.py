@@ -13,12 +13,14 @@ import ssl
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pytest_rtmedload.dialects import Dialect, dialect_named
 from pytest_rtmedload.results.model import AgentInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_rtmedload.embedded.launcher import EmbeddedAgent
     from pytest_rtmedload.embedded.services import Service
     from pytest_rtmedload.spec.load_config import LoadConfig
@@ -76,7 +78,8 @@ class AgentProvider:
             if host is not None and self._agent is None:
                 self._agent = Agent(host, self._config.dialect, embedded=False)
             if host is not None and not self._answered:
-                ask(host, dialect_named(self._config.dialect).paths.health)
+                path = dialect_named(self._config.dialect).paths.health
+                ask(host, path, verify=self._config.verify, addresses=self._config.addresses)
                 self._answered = True
             self._check_embedded()
             return self._agent
@@ -124,7 +127,9 @@ class AgentProvider:
         """The agent as reports describe it."""
         if self._agent is None:
             return AgentInfo(None, self._config.dialect, embedded=False)
-        details = self._embedded.details if self._embedded is not None else {}
+        details = dict(self._embedded.details) if self._embedded is not None else {}
+        if self._config.verify is False:
+            details["certificates"] = "not checked (--load-insecure)"
         return AgentInfo(without_secrets(self._agent.url), self._agent.dialect, self._agent.embedded, dict(details))
 
     def stop(self) -> None:
@@ -152,21 +157,30 @@ class AgentProvider:
         return self._agent
 
 
-def ask(url: str, path: str, within_s: float = ANSWER_S) -> None:
+def ask(
+    url: str,
+    path: str,
+    within_s: float = ANSWER_S,
+    *,
+    verify: bool | str = True,
+    addresses: Mapping[tuple[str, int], str] | None = None,
+) -> None:
     """Check that an agent gives any HTTP answer.
 
     Args:
         url: of the agent.
         path: of the request.
         within_s: time limit in seconds.
+        verify: whether to check certificates, or a PEM file of further authorities to trust.
+        addresses: host and port → the address to connect to, where a name is not to be looked up.
 
     Raises:
         AgentUnavailable: there is no answer; the message has the address, the reason and what to do.
     """
     parts = urlsplit(url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
-        connection = connect(parts.hostname or "", parts.port, timeout=within_s)
+        connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2], timeout=within_s)
+        connection.sock = _dial(parts, within_s, verify, addresses or {})
         try:
             connection.request("GET", parts.path.rstrip("/") + path)
             connection.getresponse()
@@ -179,6 +193,25 @@ def ask(url: str, path: str, within_s: float = ANSWER_S) -> None:
         ) from None
 
 
+def _dial(
+    parts: SplitResult, within_s: float, verify: bool | str, addresses: Mapping[tuple[str, int], str]
+) -> socket.socket:
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    plain = socket.create_connection((addresses.get((host, port), host), port), within_s)
+    if parts.scheme != "https":
+        return plain
+    try:
+        context = ssl.create_default_context()
+        if isinstance(verify, str):
+            context.load_verify_locations(verify)
+        elif not verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+
+
 def _reason(error: Exception, within_s: float) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
@@ -187,7 +220,7 @@ def _reason(error: Exception, within_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {within_s:g} s"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or error})"
+        return _tls_reason(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
@@ -196,3 +229,11 @@ def without_secrets(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}): --load-ca FILE adds an authority"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "this port does not speak TLS: write http:// instead of https://"
+    return f"TLS failed ({error.reason or error})"

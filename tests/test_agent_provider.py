@@ -13,7 +13,7 @@ from pytest_rtmedload.embedded.services import SERVICES
 
 
 def provider(**config: Any) -> AgentProvider:
-    defaults = {"host": None, "dialect": "rtmedagent", "embedded": (), "seed": 0}
+    defaults = {"host": None, "dialect": "rtmedagent", "embedded": (), "seed": 0, "verify": True, "addresses": {}}
     return AgentProvider(SimpleNamespace(**defaults | config))  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,5 +22,9 @@ class Connecting(NamedTuple):
     """Takes secrets out of what the agent says."""
     timeout: float
     """Seconds one operation may take."""
+    verify: bool | str = True
+    """Whether certificates are checked, or a PEM file of further authorities to trust."""
+    addresses: Mapping[tuple[str, int], str] = MappingProxyType({})
+    """Host and port → the address to connect to, where a name is not to be looked up."""
     cookies: Cookies | None = None
     """What the user's HTTP requests have been given; sent with the handshake."""

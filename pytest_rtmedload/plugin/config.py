@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -103,6 +105,26 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _certificates(text: str) -> str:
+    path = _folder(text)
+    try:
+        ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file") from None
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(f"{path}: not a PEM file with certificates ({error.strerror or error})") from None
+    return os.path.abspath(path)  # noqa: PTH100 - as `_folder`
+
+
+def _resolved(text: str) -> tuple[tuple[str, int], str]:
+    host, _, rest = text.partition(":")
+    port, _, address = rest.partition(":")
+    try:
+        return (host.lower(), int(port)), str(ipaddress.ip_address(address.strip("[]")))
+    except ValueError:
+        raise ValueError(f"{text!r}: write HOST:PORT:ADDRESS, such as agent.example:443:10.0.0.7") from None
+
+
 READERS: Final[dict[str, Callable[[str], Any]]] = {
     "users": _count,
     "duration": some_seconds,
@@ -115,6 +137,9 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "ws_host": _ws_url,
     "dialect": _dialect,
     "header": _header,
+    "ca": _certificates,
+    "insecure": _flag,
+    "resolve": _resolved,
     "allow_calls": _flag,
     "greeting": seconds,
     "record_calls": _number_from_zero,
@@ -216,6 +241,8 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         ws_host=strongest("ws_host"),
         dialect=strongest("dialect", DEFAULT_DIALECT),
         headers=dict(headers),
+        verify=False if strongest("insecure", False) else strongest("ca", True),
+        addresses=dict(pair for source in reversed(sources) for pair in source.get(BY_NAME["resolve"]) or ()),
         allow_calls=strongest("allow_calls", False),
         call_number=strongest("call_number"),
         greeting=strongest("greeting", DEFAULT_GREETING_S),

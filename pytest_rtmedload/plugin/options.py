@@ -94,6 +94,14 @@ OTHERS: Final = (
         "HEADER",
         many=True,
     ),
+    Option("ca", "PEM file with further certificate authorities to trust, such as a company's own", "FILE"),
+    Option("insecure", "accept any TLS certificate; the report says so", flag=True),
+    Option(
+        "resolve",
+        "address to connect to in place of a name, as agent.example:443:10.0.0.7",
+        "HOST:PORT:ADDRESS",
+        many=True,
+    ),
     Option(
         "allow_calls", "allow load tests to place calls through a remote agent, which could ring a phone", flag=True
     ),

@@ -111,7 +111,8 @@ def agent_line(agent: AgentInfo) -> str:
         return f"embedded agent (a stand-in, {agent.dialect} dialect)"
     if agent.url is None:
         return "no agent needed"
-    return f"agent {formats.one_line(agent.url)} ({agent.dialect} dialect)"
+    certificates = ", certificates not checked" if "certificates" in agent.details else ""
+    return f"agent {formats.one_line(agent.url)} ({agent.dialect} dialect{certificates})"
 
 
 def why(run: RunResult) -> list[str]:

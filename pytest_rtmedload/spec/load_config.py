@@ -74,6 +74,10 @@ class LoadConfig:
     """`TEST_DURATION`, which replaces the suite's duration."""
     users_cap: int | None
     """`MAX_USERS`, which limits the users of markers and suites."""
+    verify: bool | str = True
+    """Whether TLS certificates are checked, or a PEM file of further authorities to trust."""
+    addresses: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Host and port → the address to connect to, where a name is not to be looked up."""
     samples: bool = False
     """True if every sample is written to a file."""
     debug: bool = False

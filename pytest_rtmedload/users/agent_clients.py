@@ -52,6 +52,8 @@ class AgentClients:
                 headers_for=self._headers_for,
                 timeout=self._shared.timeout,
                 redact=self._shared.settings.redact,
+                verify=self._shared.settings.verify,
+                addresses=self._shared.settings.addresses,
                 cookies=self._cookie_jar(),
             )
         return self._http
@@ -75,8 +77,16 @@ class AgentClients:
     @property
     def connecting(self) -> Connecting:
         """How WebSocket clients reach the agent."""
-        shared, cookies = self._shared, self._cookie_jar()
-        return Connecting(self._ws_base_url, self._headers_for, shared.settings.redact, shared.timeout, cookies)
+        settings = self._shared.settings
+        return Connecting(
+            self._ws_base_url,
+            self._headers_for,
+            settings.redact,
+            self._shared.timeout,
+            settings.verify,
+            settings.addresses,
+            self._cookie_jar(),
+        )
 
     def _cookie_jar(self) -> Cookies:
         """One user has one set of cookies, whichever client it uses."""

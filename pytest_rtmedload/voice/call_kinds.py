@@ -121,4 +121,6 @@ def _line(user: Caller, url: str, headers: Mapping[str, str]) -> Line:
         headers=headers,
         timeout=reach.timeout,
         redact=reach.redact,
+        verify=reach.verify,
+        addresses=reach.addresses,
     )

@@ -31,9 +31,11 @@ class Line(Session):
         headers: sent with the handshake.
         timeout: seconds that the handshake may take.
         redact: takes secrets out of what the agent says.
+        verify: whether to check certificates, or a PEM file of further authorities to trust.
+        addresses: host and port → the address to connect to, where a name is not to be looked up.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place
         self,
         recorder: Recorder,
         url: str,
@@ -43,13 +45,16 @@ class Line(Session):
         headers: Mapping[str, str],
         timeout: float,
         redact: Callable[[str], str],
+        verify: bool | str = True,
+        addresses: Mapping[tuple[str, int], str] | None = None,
     ) -> None:
         target = find(url, base_url)
         self.name = target.path.partition("?")[0]
         """The path, for messages."""
         self._headers = dressed(target, headers_for(target.url.origin_ascii), headers, ())
         self._tell: Callable[[Loss], None] | None = None
-        super().__init__(target, Samples(recorder, target, self.name, redact), timeout, LOOP)
+        super().__init__(target, Samples(recorder, target, self.name, redact), timeout, LOOP, addresses)
+        self._verify = verify
 
     async def connect(self, lost: Callable[[Loss], None]) -> Connection:
         """Connect; `lost` is called when the connection ends otherwise than by `close`, but not if it has ended by now.
@@ -58,7 +63,7 @@ class Line(Session):
             TransportError: there is no connection; recorded.
             RuntimeError: the second time.
         """
-        await self.open(self._headers, verify=True)
+        await self.open(self._headers, self._verify)
         self._tell = lost
         return self.reading()
 

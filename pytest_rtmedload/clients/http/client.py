@@ -24,12 +24,7 @@ from pyreqwest.exceptions import ClientClosedError, PyreqwestError, RequestTimeo
 
 from pytest_rtmedload.clients.cookies import Cookies
 from pytest_rtmedload.clients.encoding import JSON, NOTHING, Body, to_body, to_headers, to_json
-from pytest_rtmedload.clients.errors import (
-    RequestError,
-    TimeoutException,
-    TransportError,
-    UnsupportedProtocol,
-)
+from pytest_rtmedload.clients.errors import RequestError, TimeoutException, TransportError, UnsupportedProtocol
 from pytest_rtmedload.clients.failures import explain
 from pytest_rtmedload.clients.http.auth import auth_of
 from pytest_rtmedload.clients.http.exchange import Asked, Target, exchange
@@ -78,10 +73,11 @@ class HttpClient:
         timeout: seconds from handing over a request to the end of its body; None for no limit.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of the answers that are kept as examples of errors.
+        addresses: host and port → the address to connect to, where a name is not to be looked up.
         cookies: the user's cookies, which its WebSockets share; a jar of its own unless given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place
         self,
         recorder: Recorder,
         *,
@@ -91,6 +87,7 @@ class HttpClient:
         timeout: float | None = 30.0,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
+        addresses: Mapping[tuple[str, int], str] | None = None,
         cookies: Cookies | None = None,
     ) -> None:
         self._recorder = recorder
@@ -105,6 +102,7 @@ class HttpClient:
         self._headers_for = headers_for
         self._limit = limit_of(timeout)
         self._verify = verify
+        self._addresses = addresses or {}
         self._redact = redact
         self._targets: dict[tuple[str, str], Target] = {}
         self._plain: Client | None = None
@@ -374,13 +372,13 @@ class HttpClient:
     def _plain_client(self) -> Client:
         if self._plain is None:
             prepare()
-            self._plain = plain_client(self._headers, self.cookies.store)
+            self._plain = plain_client(self._headers, self.cookies.store, self._addresses)
         return self._plain
 
     async def _secure_client(self) -> Client:
         if self._secure is None:
             prepare()
-            make = asyncio.to_thread(secure_client, self._headers, self.cookies.store, self._verify)
+            make = asyncio.to_thread(secure_client, self._headers, self.cookies.store, self._verify, self._addresses)
             self._secure = asyncio.create_task(make)
         return await asyncio.shield(self._secure)  # others of this user may wait for it too
 

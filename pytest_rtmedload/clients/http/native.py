@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pyreqwest.client import Client
     from pyreqwest.cookie import CookieStore
 
+    Addresses = Mapping[tuple[str, int], str]
+
 _EXIT_PAUSE = 0.02  # seconds; a quarter of it was enough on a busy core
 _WAKE_AFTER = timedelta(milliseconds=2)
 _ATTEMPTS = 5
@@ -48,20 +50,21 @@ _prepared = False
 _preparing = threading.Lock()
 
 
-def plain_client(headers: Mapping[str, str], cookies: CookieStore) -> Client:
+def plain_client(headers: Mapping[str, str], cookies: CookieStore, addresses: Addresses) -> Client:
     """A client for http:// URLs only, in microseconds: it never sees a certificate, as redirects are not followed."""
-    return _builder(headers, cookies).danger_accept_invalid_certs(True).build()
+    return _builder(headers, cookies, addresses).danger_accept_invalid_certs(True).build()
 
 
-def secure_client(headers: Mapping[str, str], cookies: CookieStore, verify: bool | str) -> Client:
+def secure_client(headers: Mapping[str, str], cookies: CookieStore, verify: bool | str, addresses: Addresses) -> Client:
     """A client for https:// URLs; about 10 ms, so not for the event loop's thread.
 
     Args:
         headers: sent with every request.
         cookies: kept between requests.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
+        addresses: host and port → the address to connect to.
     """
-    builder = _builder(headers, cookies)
+    builder = _builder(headers, cookies, addresses)
     if isinstance(verify, str):
         builder = builder.add_root_certificate_pem(Path(verify).read_bytes())
     return builder.danger_accept_invalid_certs(verify is False).build()
@@ -91,8 +94,8 @@ def user_agent() -> str:
         return "pytest-rtmedload/0"
 
 
-def _builder(headers: Mapping[str, str], cookies: CookieStore) -> ClientBuilder:
-    return (
+def _builder(headers: Mapping[str, str], cookies: CookieStore, addresses: Addresses) -> ClientBuilder:
+    builder = (
         ClientBuilder()
         .user_agent(user_agent())
         .default_headers(to_headers(headers))
@@ -100,6 +103,9 @@ def _builder(headers: Mapping[str, str], cookies: CookieStore) -> ClientBuilder:
         .follow_redirects(False)
         .no_proxy()  # a proxy would be measured, and HTTP_PROXY is rarely meant for loopback
     )
+    for (host, port), address in addresses.items():
+        builder = builder.resolve(host, address, port)
+    return builder
 
 
 class _WokenLoop(asyncio.SelectorEventLoop):

@@ -57,6 +57,7 @@ class WebSocketClient:
         name: the metric of messages, instead of `ws.message`; stands for the path in messages about errors.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of what the agent says before it is kept.
+        addresses: host and port → the address to connect to, where a name is not to be looked up.
         cookies: sent with the handshake, as with an HTTP request; what its answer sets is kept there.
     """
 
@@ -73,6 +74,7 @@ class WebSocketClient:
         name: str | None = None,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
+        addresses: Mapping[tuple[str, int], str] | None = None,
         cookies: Cookies | None = None,
     ) -> None:
         target = find(url, base_url)
@@ -84,7 +86,7 @@ class WebSocketClient:
         self._limit = timeout
         self._metric = name or MESSAGE
         self._samples = Samples(recorder, target, name, redact)
-        self._session = Session(target, self._samples, timeout, self._metric)
+        self._session = Session(target, self._samples, timeout, self._metric, addresses)
         self._out_of_step = False  # the answer to an `ask` without a match may still come
         self._pings = 0
 

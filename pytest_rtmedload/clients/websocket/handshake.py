@@ -106,9 +106,20 @@ async def trust(target: Target, verify: bool | str) -> ssl.SSLContext | None:
 
 
 async def shake_hands(
-    target: Target, headers: Mapping[str, str], context: ssl.SSLContext | None, limit: float
+    target: Target,
+    headers: Mapping[str, str],
+    context: ssl.SSLContext | None,
+    limit: float,
+    addresses: Mapping[tuple[str, int], str],
 ) -> Connection:
     """Connect, ask for the upgrade and wait for the 101.
+
+    Args:
+        target: where to.
+        headers: of the handshake.
+        context: what certificates are checked against.
+        limit: seconds it may take.
+        addresses: host and port → the address to connect to, where a name is not to be looked up.
 
     Raises:
         NotInTime: it was not there within `limit` seconds.
@@ -117,7 +128,8 @@ async def shake_hands(
     sockets: list[socket.socket] = []
 
     async def dial(where: WSParsedURL) -> socket.socket:
-        sockets.append(await _dial(where.host, where.port))
+        address = addresses.get((where.host.lower(), where.port), where.host)
+        sockets.append(await _dial(address, where.port))
         return sockets[0]
 
     url = str(target.url.with_password(None).with_username("").with_scheme(_SCHEMES[target.url.scheme]))

@@ -35,15 +35,24 @@ class Session:
         samples: records what happens.
         limit: seconds that any single wait may take.
         metric: takes what happens while no operation is under way.
+        addresses: host and port → the address to connect to.
     """
 
-    def __init__(self, target: Target, samples: Samples, limit: float, metric: str) -> None:
+    def __init__(
+        self,
+        target: Target,
+        samples: Samples,
+        limit: float,
+        metric: str,
+        addresses: Mapping[tuple[str, int], str] | None = None,
+    ) -> None:
         self.samples = samples
         self.connection: Connection | None = None
         self.closing = False
         """Whether this client ends the connection, so that nobody else is to blame."""
         self._target = target
         self._limit = limit
+        self._addresses = addresses or {}
         self._metric = metric
         self._begun = False
         self._depending = 0
@@ -61,7 +70,7 @@ class Session:
         context = await trust(self._target, verify)
         start = perf_counter_ns()
         try:
-            connection = await shake_hands(self._target, headers, context, self._limit)
+            connection = await shake_hands(self._target, headers, context, self._limit, self._addresses)
         except asyncio.CancelledError:
             self.samples.cancelled(HANDSHAKE, start)
             raise
