@@ -33,7 +33,7 @@ def test_a_service_comes_with_the_embedded_agent() -> None:
 
 
 def test_a_named_agent_has_no_embedded_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_rtmedload.agent_provider.ask", lambda *_: None)  # it answers
+    monkeypatch.setattr("pytest_rtmedload.agent_provider.ask", lambda *_, **__: None)  # it answers
     agents = provider(host="https://user:secret@agent.example/base")
     with pytest.raises(
         AgentUnavailable,

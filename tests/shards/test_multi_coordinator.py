@@ -158,12 +158,12 @@ def test_a_dead_agent_is_one_error_for_all_groups() -> None:
 def test_the_agent_is_looked_for_once_however_many_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, go_on = [], threading.Event()
 
-    def ask(url: str, _path: str) -> None:
+    def ask(url: str, _path: str, **_: object) -> None:
         asked.append(url)
         assert go_on.wait(10)
 
     monkeypatch.setattr("pytest_rtmedload.agent_provider.ask", ask)
-    config: Any = SimpleNamespace(host="http://agent.example", dialect="rtmedagent")
+    config: Any = SimpleNamespace(host="http://agent.example", dialect="rtmedagent", verify=True, addresses={})
     agents = AgentProvider(config)
     threads = [threading.Thread(target=agents.known) for _ in range(4)]
     for thread in threads:
