@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.live.progress import Generator
 from pytest_rtmedload.results.histogram import HIGHEST_US, Histogram, bucket_of, lower_edge
 from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.results.recording import Health, Outcome, Phase, ValueStats
+from pytest_rtmedload.verdict.evidence import ShareRule
 from pytest_rtmedload.verdict.health import spoils
+from pytest_rtmedload.verdict.samples import value_stats
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.recording import Clock, Recording, SeriesKey
@@ -44,14 +47,26 @@ class Distribution:
             return None
         return lower_edge(int(self._counts.cumsum().searchsorted(rank)))
 
-    def above(self, limit_us: int) -> int:
+    def with_samples(self, histogram: Histogram) -> Distribution:
+        """A new distribution with the samples of both."""
+        both = Distribution()
+        both._counts += self._counts
+        both.count, both.max_us = self.count, self.max_us
+        both.add(histogram)
+        return both
+
+    def count_above(self, limit_us: int) -> int:
         """Number of samples in buckets above the bucket of the limit."""
         return int(self._counts[bucket_of(limit_us) + 1 :].sum())
 
 
 @dataclass(slots=True)
 class Sums:
-    """Of one metric, in the measured phase."""
+    """Of one metric, in the measured phase: what a decision about it needs (`SamplesView`).
+
+    Its samples are taken as independent. Which of them depend on each other takes long to find out, and changes only
+    how soon something is clear. Turns of a call are known to depend, so calls are counted.
+    """
 
     ok: Distribution = field(default_factory=Distribution)
     waited: Histogram = field(default_factory=Histogram)
@@ -60,11 +75,46 @@ class Sums:
     aborted: int = 0
     calls: set[str] = field(default_factory=set)
     """The calls its samples were made in, if any."""
+    in_calls: int = 0
+    """Its ok and censored samples that were made in calls."""
 
     @property
     def n(self) -> int:
         """Samples that a percentile is over."""
         return self.ok.count + self.waited.count
+
+    @property
+    def censored(self) -> int:
+        """Samples that were never answered."""
+        return self.waited.count
+
+    @property
+    def slowest_us(self) -> int:
+        """Slowest of all; of a censored sample, what was waited."""
+        return max(self.ok.max_us, self.waited.max_us)
+
+    def rule(self, name: str) -> ShareRule:
+        """The rule for a limit on a percentile; fewer than 20 calls can prove no PASS."""
+        calls = len(self.calls) if self.calls and self.in_calls == self.n else None
+        return ShareRule(self.n, 1 - PERCENTILES[name], float(self.n), calls)
+
+    def above(self, limit_us: int) -> int:
+        """Samples above a limit, censored ones included."""
+        return self.ok.count_above(limit_us) + self.waited.count
+
+    def at_rank(self, rank: int) -> int | None:
+        """The `rank`-th smallest sample; None when it is a censored one."""
+        return self.ok.at_rank(rank)
+
+    def at_least(self, rank: int) -> int:
+        """What the `rank`-th smallest sample is known to exceed, when it is a censored one."""
+        slowest_answer = self.ok.at_rank(self.ok.count) or 0
+        return max(slowest_answer, self.ok.with_samples(self.waited).at_rank(min(rank, self.n)) or 0)
+
+    def count(self, outcome: Outcome) -> int:
+        """Samples that ended in this way."""
+        counts = {Outcome.OK: self.ok.count, Outcome.CENSORED: self.waited.count, Outcome.FAILED: self.failed}
+        return counts.get(outcome, self.aborted)
 
     def add(self, outcome: str, histogram: Histogram) -> None:
         """Add samples that ended in this way."""
@@ -91,7 +141,7 @@ class Tally:
         self._health = Health()
         self.metrics: dict[str, Sums] = {}
         self.values: dict[str, ValueStats] = {}
-        """Quantities that are no times, over all tags."""
+        """Quantities that are not times, over all tags."""
         self.iterations = 0
         """Of all phases, however they ended."""
         self.lost = 0
@@ -105,9 +155,9 @@ class Tally:
                 for cell, histogram in cells.items():
                     self._add(key, histogram, measured=cell.phase == Phase.MEASURE)
         for key, samples in delta.calls.items():
-            if key.metric in self.metrics:
-                self.metrics[key.metric].calls.update(sample.call for sample in samples)
-        for (name, _), stats in delta.values.items():
+            if key.clock == self._clock and key.outcome in (Outcome.OK, Outcome.CENSORED):
+                self._add_calls(key.metric, [sample.call for sample in samples if sample.cell.phase == Phase.MEASURE])
+        for name, stats in value_stats(delta).items():
             self.values.setdefault(name, ValueStats(stats.unit)).merge(stats)
         for message, group in delta.errors.items():
             self._errors[message] = self._errors.get(message, 0) + group.count
@@ -133,8 +183,20 @@ class Tally:
         if key.metric == ITERATION:
             self.iterations += histogram.count
             self.lost += histogram.count if key.outcome != Outcome.OK else 0
-        if measured:
-            self.metrics.setdefault(key.metric, Sums()).add(key.outcome, histogram)
+        if measured and histogram.count:
+            self._sums(key.metric).add(key.outcome, histogram)
+
+    def _add_calls(self, metric: str, calls: list[str]) -> None:
+        if calls:
+            sums = self._sums(metric)
+            sums.calls.update(calls)
+            sums.in_calls += len(calls)
+
+    def _sums(self, metric: str) -> Sums:
+        found = self.metrics.get(metric)
+        if found is None:
+            found = self.metrics[metric] = Sums()
+        return found
 
 
 def _milliseconds(of: Histogram) -> float | None:

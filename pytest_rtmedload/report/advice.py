@@ -102,9 +102,9 @@ def _failure(test: TestResult) -> _Need:
 
 
 def _slow(test: TestResult, target: TargetResult, value: float) -> _Need:
-    over = f"{formats.percent(100 * (value / target.limit - 1))} above" if target.limit else "above"
+    over = _beyond(value, target.limit)
     when = exceeded(test, target)
-    said = f"{formats.one_line(target.metric)} {target.name} is {over} its limit{f', {when}' if when else ''}"
+    said = f"{formats.one_line(target.metric)} {target.name} is {over}{f', {when}' if when else ''}"
     slowest = [slow for slow in test.slowest if slow.metric == target.metric and slow.id][:_NAMED_IDS]
     if slowest:
         named = ", ".join(f"{formats.one_line(slow.id, 60)} ({formats.milliseconds(slow.ms)})" for slow in slowest)
@@ -112,6 +112,13 @@ def _slow(test: TestResult, target: TargetResult, value: float) -> _Need:
     if when == ALL_THE_TIME and test.model == "closed" and test.users > 1:
         return _Need([test], f"{said}; see whether the load is the cause with half the users", _half_users([test]))
     return _Need([test], f"{said}; look at the agent then")
+
+
+def _beyond(value: float, limit: float) -> str:
+    """How far a value is above its limit: in per cent, or as a multiple where that is easier to imagine."""
+    if value > 2 * limit > 0:
+        return f"{formats.number(value / limit)} times its limit"
+    return f"{formats.percent(100 * (value / limit - 1))} above its limit" if limit else "above its limit"
 
 
 def _erring(test: TestResult) -> str:
@@ -151,7 +158,7 @@ def _half_users(tests: Sequence[TestResult]) -> str:
 
 def _inconclusive(tests: Sequence[TestResult], suite: str) -> list[_Need]:
     """One length for all: the longest that any of them needs; after a short suite, the one made for verdicts."""
-    thin = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE]
+    thin = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE and test.capacity is None]
     if suite in SHORT_SUITES and len(thin) > 1:
         return [_Need(thin, f"too few samples for a verdict in suite {suite}; take a longer one", SHORT_SUITES[suite])]
     within = [test for test in thin if _enough_s(test) <= LONGEST_S]
@@ -179,9 +186,16 @@ def _unbounded(tests: Sequence[TestResult]) -> list[_Need]:
     needs = []
     for test in tests:
         found = test.capacity
-        if found is not None and found.met is None and min((s.users for s in test.stages), default=1) > 1:
+        if found is None:
+            continue
+        if found.unknown and test.verdict is not Verdict.INVALID:
+            levels = " and ".join(f"{users:,}" for users in found.unknown)
+            needs.append(_Need([test], f"the load generator was the limit at {levels} users; add processes with -n"))
+        elif found.likely is not None:
+            needs.append(_Need([test], f"{found.likely:,} users are likely, not proved; hold each level longer"))
+        elif found.met is None and not found.unknown and min((s.users for s in test.stages), default=1) > 1:
             needs.append(_Need([test], "no number of users that was tried met the targets; begin the search lower"))
-        elif found is not None and found.met is not None and found.missed is None:
+        elif found.met is not None and found.missed is None:
             needs.append(_Need([test], f"all up to {found.met:,} users met the targets; search higher"))
     return needs
 

@@ -5,21 +5,25 @@ As in the model: what could not be measured is None, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityResult:
-    """The largest number of concurrent users at which every target was met, by the stages that were tried."""
+    """How many concurrent users the agent holds: proved, likely and missed, by the levels that were tried."""
 
     users: int | None
-    """None where none can be told: nothing met the targets, the generator was the limit, the search was cut."""
+    """The capacity: proved at this number, missed above it. None unless both are known."""
     met: int | None
-    """Most users at which the targets were met."""
+    """Most users at which the evidence shows that the targets were met: proved."""
     missed: int | None
     """Fewest users at which they were not; None when the search ended before that."""
     text: str
-    """The finding in one line, and why there is no number."""
+    """The finding in one line."""
+    likely: int | None = None
+    """Most users above `met` at which they seem to be met, without enough evidence."""
+    unknown: list[int] = field(default_factory=list)
+    """Numbers of users that were tried, and spoiled by the load generator each time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 Each level is held until the evidence decides, at most for the time the shape names. Where it does not decide, the point
 estimate says where to look next, and under strict evidence the level that is found is held once more, up to four times
 as long, until it is proved. The verdict judges all levels again when the last sample is in. A level that the load
-generator spoiled ends the search.
+generator spoiled is tried once more; spoiled again, it is unknown, and the search goes on around it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
@@ -44,10 +45,16 @@ class Search:
     def __init__(self, first: int, last: int) -> None:
         self._first, self._last = first, last
         self._met: dict[int, bool] = {}
+        self._unknown: set[int] = set()
 
     def note(self, users: int, *, met: bool) -> None:
-        """What came of a level; of one that was tried again, the later finding counts."""
+        """How a level ended; of one that was tried again, the later finding counts."""
         self._met[users] = met
+        self._unknown.discard(users)
+
+    def note_unknown(self, users: int) -> None:
+        """A level says nothing about the agent, because the load generator spoiled it."""
+        self._unknown.add(users)
 
     @property
     def missed(self) -> int | None:
@@ -63,13 +70,14 @@ class Search:
     def next(self) -> int | None:
         """Users of the next level; None when there is nothing left to learn."""
         best, missed = self.best, self.missed
-        if not self._met:
+        if not self._met and not self._unknown:
             return self._first
-        if missed is None:
+        unknown = sorted(users for users in self._unknown if best < users < (missed or users + 1))
+        if missed is None and not unknown:  # beyond an unknown level the generator would be the limit, too
             return None if best >= self._last else min(self._last, 2 * best)
-        if missed - best <= max(1, round(PRECISION * best)):
-            return None
-        return (best + missed) // 2
+        known = [best, *unknown, *([] if missed is None else [missed])]
+        gaps = ((low, high) for low, high in pairwise(known) if high - low > max(1, round(PRECISION * low)))
+        return next(((low + high) // 2 for low, high in gaps), None)
 
 
 @dataclass(slots=True)
@@ -83,6 +91,8 @@ class _Level:
     """First judged second; None until the users are as many as they should be."""
     proof: bool = False
     """It was found already, without enough evidence."""
+    again: bool = False
+    """It was tried before, and spoiled by the load generator."""
 
 
 class Capacity(Conductor):
@@ -143,10 +153,16 @@ class Capacity(Conductor):
     def _conclude(self, elapsed: float, standing: Standing) -> list[Command]:
         level, at = self._level, elapsed + LEAD_S
         self._tried.append(replace(self.stages()[-1], end=float(floor(at))))
-        self._search.note(level.users, met=standing.met)
+        if standing.spoiled and not level.again:
+            self._level = _Level(level.users, at, proof=level.proof, again=True)
+            return [Command(at, "users", level.users)]
+        if not standing.spoiled:
+            self._search.note(level.users, met=standing.met)
+        elif not level.proof:  # a proof that was spoiled leaves what was found before
+            self._search.note_unknown(level.users)
         if standing.decided or level.proof:
             self._proved.add(level.users)
-        users = None if standing.spoiled else self._search.next() or self._to_prove()
+        users = self._search.next() or self._to_prove()
         if users is None:
             self._over = True
             return [Command(at, "end")]

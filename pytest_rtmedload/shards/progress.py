@@ -184,7 +184,7 @@ class Progress:
             shards=len(self.parts),
             parts=self._facts(),
             started_s=self.started_s,
-            saturated=spec.think == 0 and spec.iterations is None and not spec.open,
+            saturated=spec.saturates,
             steady=spec.iterations is None and spec.shape.kind in (Kind.STEADY, Kind.SUSTAINED),
             interrupted=self.interrupted,
             fatal=fatal,

@@ -55,6 +55,11 @@ class LoadSpec:
         return self.shape.open or self.rate is not None
 
     @property
+    def saturates(self) -> bool:
+        """True when users never pause: the rate they reach is what this generator can do, and at least that."""
+        return self.think == 0 and self.iterations is None and not self.open
+
+    @property
     def most_users(self) -> int:
         """Most concurrent users in the closed model; for a search, the most that it may try."""
         peak = self.shape.peak if self.shape.kind is Kind.SPIKE and not self.open else None

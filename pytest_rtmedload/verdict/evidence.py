@@ -31,6 +31,8 @@ MIN_CLUSTERS: Final = 20
 """Fewer clusters say too little about how alike their samples are."""
 MOST_SAMPLES: Final = 10_000_000
 """A verdict that would need more samples than this is called too close to the limit."""
+_CANTELLI: Final = 1 / ALPHA - 1 + 0.1
+"""λ² of Cantelli's inequality from which a tail is below `ALPHA`, and a little, as sums of floats are not exact."""
 _FLOAT_SLACK: Final = 1e-9
 _ROUNDING: Final = 1e-12
 """One miss of one sample has a lower bound of exactly 5 %: not above 5 %, whatever the last digit says."""
@@ -116,8 +118,10 @@ class ShareRule:
         """True when the share itself is above what is allowed; for a percentile: when its nearest rank is above T."""
         return k > self._most_allowed()
 
-    def verdict(self, k: float) -> Verdict:
+    def verdict(self, k: int) -> Verdict:
         """What k misses prove."""
+        if self._far_from_limit(k):
+            return Verdict.FAIL if k > self.allowed * self.n else Verdict.PASS
         if self.passes(k):
             return Verdict.PASS
         return Verdict.FAIL if self.fails(k) else Verdict.INCONCLUSIVE
@@ -157,6 +161,16 @@ class ShareRule:
         leans_to_fail = self.point_fails(k)
         found = _first(decides, self.n + 1, MOST_SAMPLES, 2 * self.n)
         return None if found is None else found - self.n
+
+    def _far_from_limit(self, k: int) -> bool:
+        """True when Cantelli's inequality decides: it spares most questions of the live view the exact rule.
+
+        P(X ≥ np + λσ) ≤ 1/(1 + λ²), and the same below, for a binomial X; with λ² > 19 that is less than 5 %. It
+        speaks of independent samples only.
+        """
+        if self.clusters is not None or self.effective != self.n or self.allowed >= 1:
+            return False
+        return (k - self.allowed * self.n) ** 2 > _CANTELLI * self.n * self.allowed * (1 - self.allowed)
 
     def _most_allowed(self) -> int:
         return min(self.n, math.floor(self.allowed * self.n + _FLOAT_SLACK))

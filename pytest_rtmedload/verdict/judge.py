@@ -1,25 +1,23 @@
-"""A load test, judged: definite FAIL from errors > INVALID > FAIL > INCONCLUSIVE > PASS.
-
-Errors that are proved come first, because no generator makes an agent answer wrongly. INVALID comes before other
-failures: whoever blocks the event loop must not be told that the agent is slow.
-"""
+"""A load test, judged: its targets, its course, the load generator and what else a result tells."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.results.model import CallTape, ErrorResult, Kind, TestResult, ValueResult, Verdict
+from pytest_rtmedload.results.model import CallTape, ErrorResult, TestResult, ValueResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
-from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.results.recording import Clock, Outcome
+from pytest_rtmedload.text import formats
 from pytest_rtmedload.verdict.clients import beyond_their_limits
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
 from pytest_rtmedload.verdict.health import judge_generator, little_mismatch, saturation
 from pytest_rtmedload.verdict.metrics import metric_result, tag_results, timeline
-from pytest_rtmedload.verdict.observations import value_stats
 from pytest_rtmedload.verdict.over_time import OverTime, look, trusted
-from pytest_rtmedload.verdict.own_limits import fails_by_own_limits, own_limit_notes, own_limit_reasons
-from pytest_rtmedload.verdict.samples import Measured
+from pytest_rtmedload.verdict.own_limits import own_limit_notes, own_limit_reasons
+from pytest_rtmedload.verdict.ranking import ranked
+from pytest_rtmedload.verdict.samples import Measured, value_stats
 from pytest_rtmedload.verdict.targets import judge_target, metric_of
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
     targets = [judge_target(target, measured) for target in plan.targets]
     named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
     generator = trusted(judge_generator(measured, named), course)
+    targets = course.targets + targets
     verdict, reasons = _verdict(measured, targets, generator, course)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED)
     finished = measured.count(ITERATION, Outcome.OK) + failed
@@ -96,24 +95,42 @@ def _verdict(
     measured: Measured, targets: list[TargetResult], generator: GeneratorResult, course: OverTime
 ) -> tuple[Verdict, list[str]]:
     """The verdict, and why it is not PASS, most important first."""
-    plan, empty = measured.plan, not measured.metrics
-    missed = [target for target in targets if target.verdict is Verdict.FAIL]
-    wrong = [t for t in missed if t.kind is Kind.ERRORS and t.n and not fails_by_own_limits(t, measured)]
+    plan = measured.plan
+    nothing = [] if measured.metrics or targets else ["nothing was measured"]
+    excused = plan.interrupted is not None
     unhealthy = generator.reasons if plan.evidence is not Evidence.NONE else own_limit_reasons(measured, targets)
-    open_ = [target for target in targets if target.verdict is Verdict.INCONCLUSIVE]
-    nothing = ["nothing was measured"] if empty and not targets else []
-    undecided = Verdict.INCONCLUSIVE if plan.interrupted is not None else Verdict.FAIL
-    ranked = [
-        (Verdict.FAIL, [plan.fatal] if plan.fatal is not None else []),
-        (Verdict.FAIL, [target.text for target in wrong]),
-        (Verdict.INVALID, [*plan.invalid, *unhealthy]),
-        (course.verdict, course.reasons),
-        (Verdict.FAIL, [target.text for target in missed if target not in wrong]),
-        (undecided, nothing),
-        (Verdict.INCONCLUSIVE, [target.text for target in open_]),
-    ]
-    verdict = next((verdict for verdict, reasons in ranked if reasons), Verdict.PASS)
-    return verdict, [reason for _, reasons in ranked for reason in reasons]
+    return ranked(
+        measured,
+        targets,
+        definite=[] if plan.fatal is None else [plan.fatal],
+        invalid=[*plan.invalid, *unhealthy, *course.reasons_for(Verdict.INVALID)],
+        missed=[
+            *_nothing_succeeded(plan, measured.recording),
+            *course.reasons_for(Verdict.FAIL),
+            *([] if excused else nothing),
+        ],
+        undecided=[*course.reasons_for(Verdict.INCONCLUSIVE), *(nothing if excused else [])],
+    )
+
+
+def _nothing_succeeded(plan: TestPlan, recording: Recording) -> list[str]:
+    """Why a test in which everything failed is a FAIL, in whatever phase it was: no evidence is missing for that.
+
+    A test whose own limit lets every operation fail asks for nothing else. Operations that were only cut off, because
+    the test was, have not failed.
+    """
+    if any(target.name == "errors" and not target.metric and target.limit >= 1 for target in plan.targets):
+        return []
+    counts: Counter[str] = Counter()
+    for key, cells in recording.series.items():
+        if key.clock == Clock.SERVICE:
+            counts[key.outcome] += sum(histogram.count for histogram in cells.values())
+    failed = counts[Outcome.FAILED] + counts[Outcome.ABORTED]
+    if counts[Outcome.OK] or not (failed or (counts[Outcome.CENSORED] and plan.interrupted is None)):
+        return []
+    lost = sum(recording.histogram(ITERATION, outcome, phase=None).count for outcome in Outcome)
+    tried = formats.count(lost, "iteration") if lost else formats.count(failed, "operation")
+    return [f"nothing succeeded in any phase: all of {tried} failed FAIL"]
 
 
 def _values(recording: Recording) -> dict[str, ValueResult]:

@@ -6,7 +6,6 @@ censored has no value, only what was waited; a censored sample is above every li
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_rtmedload.results.histogram import rank_of
@@ -14,47 +13,59 @@ from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.text import comparisons
 from pytest_rtmedload.text.comparisons import Comparison
+from pytest_rtmedload.verdict.decisions import infer, observe
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS
-from pytest_rtmedload.verdict.findings import inferred, observed, result
+from pytest_rtmedload.verdict.findings import result
 from pytest_rtmedload.verdict.samples import edge_us, milliseconds
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TargetResult
-    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.results.plan import Target, TestPlan
+    from pytest_rtmedload.verdict.decisions import Decision, SamplesView
     from pytest_rtmedload.verdict.samples import Measured, Samples
 
 
-def judge_percentile(target: Target, metric: str, samples: Samples, measured: Measured) -> TargetResult:
+def decide_percentile(target: Target, metric: str, samples: SamplesView, plan: TestPlan) -> Decision:
     """A limit in milliseconds on a percentile of at least one sample."""
-    rule, k = samples.rules[target.name], samples.above(edge_us(target.limit))
-    bounds = _bounds(target, samples)
+    rule, k = samples.rule(target.name), samples.above(edge_us(target.limit))
     rank = rank_of(PERCENTILES[target.name], samples.n)
-    value, assumed = samples.at_rank(rank), _from_calls(samples)
-    if measured.plan.evidence is Evidence.POINT:
-        found, assumed = observed(measured, missed=rule.point_fails(k), n=samples.n, k=k), "point estimate"
-    else:
-        found = inferred(rule, k, measured)
-    found = replace(found, value=milliseconds(value), bounds=bounds)
+    value = samples.at_rank(rank)
     known = samples.at_least(rank) if value is None else value
     compared = Comparison(f"{metric} {target.name}", known / 1000, target.limit, "ms", at_least=value is None)
-    unanswered = found.verdict is Verdict.FAIL and rule.fails(k) and bounds[0] is None
-    basis = "lower bound never answered" if unanswered else comparisons.bounds_text(bounds, target.limit)
-    return result(target, found, Kind.LATENCY, compared, basis, assumed=assumed)
+    if plan.evidence is Evidence.POINT:
+        return observe(
+            Kind.LATENCY,
+            compared,
+            plan,
+            missed=rule.point_fails(k),
+            n=samples.n,
+            k=k,
+            value=milliseconds(value),
+        )
+    return infer(Kind.LATENCY, compared, rule, k, milliseconds(value))
 
 
-def judge_maximum(target: Target, metric: str, samples: Samples, measured: Measured) -> TargetResult:
+def decide_maximum(target: Target, metric: str, samples: SamplesView, plan: TestPlan) -> Decision:
     """A limit in milliseconds on the slowest of at least one sample."""
-    unknown = samples.waited.count > 0
-    slowest = max(samples.ok.max_us, samples.waited.max_us) / 1000
-    found = observed(
-        measured,
+    unknown, slowest = samples.censored > 0, samples.slowest_us / 1000
+    return observe(
+        Kind.MAXIMUM,
+        Comparison(f"{metric} max", slowest, target.limit, "ms", at_least=unknown),
+        plan,
         missed=unknown or slowest > target.limit,
         n=samples.n,
         k=samples.above(edge_us(target.limit)),
         value=None if unknown else slowest,
     )
-    compared = Comparison(f"{metric} max", slowest, target.limit, "ms", at_least=unknown)
-    return result(target, found, Kind.MAXIMUM, compared, "observed")
+
+
+def percentile_result(target: Target, found: Decision, samples: Samples, measured: Measured) -> TargetResult:
+    """A decision on a percentile, with its bounds."""
+    bounds = _bounds(target, samples)
+    unanswered = found.verdict is Verdict.FAIL and samples.rule(target.name).fails(found.k) and bounds[0] is None
+    basis = "lower bound never answered" if unanswered else comparisons.bounds_text(bounds, target.limit)
+    assumed = "point estimate" if measured.plan.evidence is Evidence.POINT else _from_calls(samples)
+    return result(target, found, measured, basis, bounds, assumed)
 
 
 def holds_without_lag(found: TargetResult, metric: str, measured: Measured) -> bool:
@@ -66,7 +77,7 @@ def holds_without_lag(found: TargetResult, metric: str, measured: Measured) -> b
     k = samples.above(limit_us) - lagged.above(limit_us)
     if found.kind is Kind.MAXIMUM:
         return k == 0
-    rule = samples.rules[found.name]
+    rule = samples.rule(found.name)
     return not (rule.point_fails(k) if measured.plan.evidence is Evidence.POINT else rule.fails(k))
 
 
@@ -85,6 +96,6 @@ def _bounds(target: Target, samples: Samples) -> tuple[float | None, float | Non
     """
     low, high = samples.bounds(target.name)
     limit_us = edge_us(target.limit)
-    if low is not None and low <= limit_us and samples.rules[target.name].fails(samples.above(limit_us)):
+    if low is not None and low <= limit_us and samples.rule(target.name).fails(samples.above(limit_us)):
         low = None
     return milliseconds(low), milliseconds(high)

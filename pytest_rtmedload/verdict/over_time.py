@@ -13,14 +13,16 @@ from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import ValueStats
 from pytest_rtmedload.verdict import capacity, recovery
 from pytest_rtmedload.verdict.drift import drifts
-from pytest_rtmedload.verdict.observations import value_stats
-from pytest_rtmedload.verdict.samples import Measured
+from pytest_rtmedload.verdict.findings import result
+from pytest_rtmedload.verdict.samples import Measured, value_stats
 from pytest_rtmedload.verdict.stages import judge_stages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_rtmedload.results.details import CapacityResult, DriftResult
-    from pytest_rtmedload.results.model import GeneratorResult, StageResult
-    from pytest_rtmedload.results.plan import TestPlan
+    from pytest_rtmedload.results.model import GeneratorResult, StageResult, TargetResult
+    from pytest_rtmedload.results.plan import Target, TestPlan
     from pytest_rtmedload.results.recording import Recording
 
 
@@ -31,11 +33,17 @@ class OverTime:
     stages: list[StageResult] = field(default_factory=list)
     capacity: CapacityResult | None = None
     drift: list[DriftResult] = field(default_factory=list)
+    targets: list[TargetResult] = field(default_factory=list)
+    """Limits on what the course shows."""
     verdict: Verdict = Verdict.PASS
     """What follows from it alone."""
     reasons: list[str] = field(default_factory=list)
     """Why that is not PASS."""
     notes: list[str] = field(default_factory=list)
+
+    def reasons_for(self, verdict: Verdict) -> list[str]:
+        """The reasons, if this is the verdict they are for."""
+        return self.reasons if self.verdict is verdict else []
 
 
 def look(plan: TestPlan, recording: Recording) -> tuple[TestPlan, Recording, OverTime]:
@@ -60,18 +68,31 @@ def trusted(generator: GeneratorResult, found: OverTime) -> GeneratorResult:
     return replace(generator, verdict=Verdict.PASS, reasons=[])
 
 
+def judged_over_all(targets: Iterable[Target], values: Iterable[str]) -> tuple[Target, ...]:
+    """The targets of a search that are not judged level by level: those on values."""
+    names = {capacity.VALUE, *values}
+    return tuple(target for target in targets if target.metric in names)
+
+
 def _search(plan: TestPlan, recording: Recording, found: OverTime) -> tuple[TestPlan, Recording, OverTime]:
     number = found.capacity = capacity.capacity_of(plan, found.stages)
     if number.met is not None:
         recording = _with_value(recording, capacity.VALUE, float(number.met), "users")
-    found.verdict = capacity.verdict_of(number, found.stages, interrupted=plan.interrupted is not None)
+    found.verdict = capacity.verdict_of(number, interrupted=plan.interrupted is not None)
+    spoiled = [f"{s.name}: {r}" for s in found.stages if s.verdict is Verdict.INVALID for r in s.reasons]
     if found.verdict is Verdict.PASS:
-        found.notes.append(number.text)
+        found.notes += [number.text, *spoiled]
     else:
-        spoiled = [stage for stage in found.stages if stage.verdict is Verdict.INVALID]
-        found.reasons = [number.text, *(f"{s.name}: {reason}" for s in spoiled for reason in s.reasons)]
-    values = {capacity.VALUE, *value_stats(recording)}
-    return replace(plan, targets=tuple(t for t in plan.targets if t.metric in values)), recording, found
+        found.reasons = [number.text, *spoiled]
+    over_all = judged_over_all(plan.targets, value_stats(recording))
+    limits = [target for target in over_all if _limits_capacity(target)]
+    measured = Measured(plan, recording)
+    found.targets = [result(t, capacity.decide_capacity(t, number), measured, "observed") for t in limits]
+    return replace(plan, targets=tuple(t for t in over_all if t not in limits)), recording, found
+
+
+def _limits_capacity(target: Target) -> bool:
+    return target.metric == capacity.VALUE and "min" in target.name
 
 
 def _drift(plan: TestPlan, measured: Measured, found: OverTime) -> None:

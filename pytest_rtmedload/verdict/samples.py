@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES
-from pytest_rtmedload.results.recording import Clock, Outcome, Phase
+from pytest_rtmedload.results.recording import Clock, Outcome, Phase, ValueStats
 from pytest_rtmedload.verdict.evidence import MIN_CLUSTERS, ShareRule, effective_size
 
 if TYPE_CHECKING:
@@ -66,6 +66,20 @@ class Samples:
     def clustered(self) -> bool:
         """False when there are too few clusters, so that verdicts assume independent samples."""
         return self.calls is not None or len(self.clusters) >= MIN_CLUSTERS
+
+    @property
+    def censored(self) -> int:
+        """Samples that were never answered."""
+        return self.waited.count
+
+    @property
+    def slowest_us(self) -> int:
+        """Slowest of all, in microseconds; of a censored sample, what was waited."""
+        return max(self.ok.max_us, self.waited.max_us)
+
+    def rule(self, name: str) -> ShareRule:
+        """The rule for a limit on a percentile (`p50` …)."""
+        return self.rules[name]
 
     def above(self, limit_us: int) -> int:
         """Samples above a limit, censored ones included."""
@@ -204,6 +218,11 @@ class Measured:
         """All of them but `iteration`."""
         return [metric for metric in self.metrics if metric != ITERATION]
 
+    @cached_property
+    def values(self) -> dict[str, ValueStats]:
+        """Name → statistics over all tags, of values with at least one observation."""
+        return value_stats(self.recording)
+
     def _cells(self, metric: str, outcome: Outcome, tag: str | None) -> Iterator[tuple[Cell, Histogram]]:
         for cell, histogram in self.recording.select(metric, outcome, self.clock, tag):
             if cell.phase == Phase.MEASURE and histogram.count:
@@ -239,6 +258,15 @@ class Measured:
                 elif key.outcome == Outcome.CENSORED:
                     found[sample.call].censored += 1
         return list(found.values())
+
+
+def value_stats(recording: Recording) -> dict[str, ValueStats]:
+    """Name → statistics over all tags, of values with at least one observation."""
+    merged: dict[str, ValueStats] = {}
+    for (name, _), stats in recording.values.items():
+        if stats.count:
+            merged.setdefault(name, ValueStats(stats.unit)).merge(stats)
+    return merged
 
 
 def milliseconds(us: float | None) -> float | None:

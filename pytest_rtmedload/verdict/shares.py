@@ -9,7 +9,6 @@ samples; it is observed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.results.model import Kind, Verdict
@@ -18,12 +17,16 @@ from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.text import comparisons
 from pytest_rtmedload.text.comparisons import Comparison
+from pytest_rtmedload.verdict.decisions import infer, observe
 from pytest_rtmedload.verdict.evidence import ShareRule, lower_bound, upper_bound
-from pytest_rtmedload.verdict.findings import Finding, inferred, observed, result
+from pytest_rtmedload.verdict.findings import result
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_rtmedload.results.model import TargetResult
-    from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.results.plan import Target, TestPlan
+    from pytest_rtmedload.verdict.decisions import Decision, MeasuredView
     from pytest_rtmedload.verdict.samples import Measured
 
 _BADNESS: Final = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
@@ -37,25 +40,22 @@ class Share(NamedTuple):
     n: int
 
 
-def judge_errors(target: Target, measured: Measured) -> TargetResult | None:
+def decide_errors(target: Target, measured: MeasuredView) -> Decision | None:
     """A limit on a share of errors; None where nothing was tried."""
-    judged = [(share, _judge(target, share, measured)) for share in _shares(target, measured)]
-    if not judged:
-        return None
-    share, found = max(judged, key=lambda pair: _badness(*pair))
-    observation = found.bounds is None
-    compared = Comparison(
-        f"errors of {share.of}", comparisons.percent(share.k / share.n), comparisons.percent(target.limit), "%"
-    )
-    if observation:
-        basis = "observed, no inference" if target.limit == 0 else "point estimate"
-    else:
-        low, high = found.bounds or (None, None)
-        basis = comparisons.bounds_text(_percents(low, high), *compared.marks)
-    return result(target, found, Kind.ERRORS, compared, basis)
+    judged = [_decide(target, share, measured.plan) for share in _shares(target, measured)]
+    return max(judged, key=_badness, default=None)
 
 
-def _shares(target: Target, measured: Measured) -> list[Share]:
+def errors_result(target: Target, found: Decision, measured: Measured) -> TargetResult:
+    """A decision on a share of errors, with its bounds."""
+    if found.rule is None:
+        return result(target, found, measured, "point estimate" if target.limit else "observed, no inference")
+    bounds = lower_bound(found.k, found.n), upper_bound(found.k, found.n)
+    percents = comparisons.percent(bounds[0]), comparisons.percent(bounds[1])
+    return result(target, found, measured, comparisons.bounds_text(percents, *found.compared.marks), bounds)
+
+
+def _shares(target: Target, measured: MeasuredView) -> list[Share]:
     if target.metric and target.metric != ITERATION:
         shares = [_share(target.metric, [target.metric], measured)]
     elif target.metric:
@@ -66,27 +66,23 @@ def _shares(target: Target, measured: Measured) -> list[Share]:
     return [share for share in shares if share.n]
 
 
-def _share(of: str, metrics: list[str], measured: Measured) -> Share:
+def _share(of: str, metrics: Sequence[str], measured: MeasuredView) -> Share:
     k = sum(measured.count(metric, Outcome.FAILED, Outcome.CENSORED) for metric in metrics)
     return Share(of, k, k + sum(measured.count(metric, Outcome.OK) for metric in metrics))
 
 
-def _iterations(measured: Measured) -> Share:
+def _iterations(measured: MeasuredView) -> Share:
     of, k, n = _share("iterations", [ITERATION], measured)
     return Share(of, k, n + measured.count(ITERATION, Outcome.ABORTED))
 
 
-def _judge(target: Target, share: Share, measured: Measured) -> Finding:
+def _decide(target: Target, share: Share, plan: TestPlan) -> Decision:
     value = share.k / share.n
-    if target.limit == 0 or measured.plan.evidence in (Evidence.POINT, Evidence.NONE):
-        return observed(measured, missed=value > target.limit, n=share.n, k=share.k, value=value)
-    found = inferred(ShareRule.independent(share.n, target.limit), share.k, measured)
-    return replace(found, value=value, bounds=(lower_bound(share.k, share.n), upper_bound(share.k, share.n)))
+    compared = Comparison(f"errors of {share.of}", comparisons.percent(value), comparisons.percent(target.limit), "%")
+    if target.limit == 0 or plan.evidence in (Evidence.POINT, Evidence.NONE):
+        return observe(Kind.ERRORS, compared, plan, missed=value > target.limit, n=share.n, k=share.k, value=value)
+    return infer(Kind.ERRORS, compared, ShareRule.independent(share.n, target.limit), share.k, value)
 
 
-def _badness(share: Share, found: Finding) -> tuple[int, bool, float]:
-    return _BADNESS.index(found.verdict), found.leaning == "fail", share.k / share.n
-
-
-def _percents(low: float | None, high: float | None) -> tuple[float | None, float | None]:
-    return None if low is None else comparisons.percent(low), None if high is None else comparisons.percent(high)
+def _badness(found: Decision) -> tuple[int, bool, float]:
+    return _BADNESS.index(found.verdict), found.leaning == "fail", found.k / found.n

@@ -15,7 +15,7 @@ from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Health, Outcome, Phase
 from pytest_rtmedload.verdict.health import judge_generator
 from pytest_rtmedload.verdict.metrics import metric_result
-from pytest_rtmedload.verdict.own_limits import fails_by_own_limits
+from pytest_rtmedload.verdict.ranking import ranked
 from pytest_rtmedload.verdict.samples import Measured
 from pytest_rtmedload.verdict.targets import judge_target, metric_of
 
@@ -36,7 +36,8 @@ def judge_stage(plan: TestPlan, recording: Recording, stage: Stage, *, metrics: 
     targets, spoiled = stage_targets(measured)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED, Outcome.CENSORED)
     iterations = measured.count(ITERATION, Outcome.OK) + failed
-    verdict, reasons = _verdict(measured, targets, spoiled)
+    empty = [] if measured.metrics else ["nothing was measured"]
+    verdict, reasons = ranked(measured, [] if empty else targets, invalid=spoiled, undecided=empty)
     return StageResult(
         name=stage.name,
         users=stage.users,
@@ -70,23 +71,6 @@ def stage_targets(measured: Measured) -> tuple[list[TargetResult], list[str]]:
     named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
     judged = plan.evidence is not Evidence.NONE
     return targets, judge_generator(measured, named).reasons if judged else []
-
-
-def _verdict(measured: Measured, targets: list[TargetResult], spoiled: list[str]) -> tuple[Verdict, list[str]]:
-    """As of a test: proved errors, then the generator, then the rest."""
-    failed = [t for t in targets if t.verdict is Verdict.FAIL]
-    proved = [t for t in failed if t.kind == "errors" and t.n and not fails_by_own_limits(t, measured)]
-    wrong, missed = [t.text for t in proved], [t.text for t in failed if t not in proved]
-    undecided = [t.text for t in targets if t.verdict is Verdict.INCONCLUSIVE]
-    ranked = [
-        (Verdict.FAIL, wrong),
-        (Verdict.INVALID, spoiled),
-        (Verdict.INCONCLUSIVE, [] if measured.metrics else ["nothing was measured"]),
-        (Verdict.FAIL, missed),
-        (Verdict.INCONCLUSIVE, undecided),
-    ]
-    verdict = next((verdict for verdict, reasons in ranked if reasons), Verdict.PASS)
-    return verdict, [reason for _, reasons in ranked for reason in reasons]
 
 
 def leans_well(stage: StageResult) -> bool:

@@ -138,8 +138,8 @@ def test_a_smoke_test_judges_errors_only() -> None:
         (Target("", "errors", 0.0), "errors of operations 9.09 % > 0 %", "missed"),
         (Target("", "errors", 0.5), "errors of operations 9.09 % ≤ 50 %", "met"),
         (Target("step", "errors", 0.5), "errors of step 9.09 % ≤ 50 %", "met"),
-        (Target("", "min_rate", 8.0), "rate 10 /s ≥ 8 /s", "met"),
-        (Target("step", "min_rate", 80.0), "step rate 40 /s < 80 /s", "missed"),
+        (Target("", "min_rate", 8.0), "rate ≥ 10 /s, limit ≥ 8 /s", "met"),
+        (Target("step", "min_rate", 80.0), "step rate ≥ 40 /s, limit ≥ 80 /s", "missed"),
         (Target("wer", "mean_max", 0.1), "wer mean 0.2 > 0.1", "missed"),
         (Target("wer", "min", 0.1), "wer min 0.2 ≥ 0.1", "met"),
         (Target("nothing", "p95", 1.0), "nothing p95 ≤ 1 ms", None),
@@ -165,6 +165,20 @@ def test_iterations_that_fail_by_themselves_are_errors() -> None:
     shipment([30.0] * 10, into=delta)
     assert stands(Target("", "errors", 0.5), delta).text == "errors of iterations 75 % > 50 %"
     assert stands(Target("iteration", "errors", 0.5), delta).text == "errors of iterations 75 % > 50 %"
+
+
+def test_iterations_that_miss_the_limit_are_not_hidden_by_operations_that_may() -> None:
+    delta = shipment([30.0] * 9_300, "step")
+    shipment([30.0] * 700, "step", Outcome.FAILED, into=delta)
+    shipment([30.0] * 18, into=delta)
+    shipment([30.0] * 2, outcome=Outcome.FAILED, into=delta)
+    assert stands(Target("", "errors", 0.05), delta) == TargetSoFar("errors of operations 7 % > 5 %", "missed", 10_000)
+
+
+def test_a_search_shows_only_what_is_judged_over_all_of_its_levels() -> None:
+    targets = (P95, Target("capacity", "min", 12.0))
+    spec = dataclasses.replace(SPEC, shape=parse_shape("capacity(2..40, 30s)"), targets=targets)
+    assert watched(shipment([500.0] * 99), spec=spec).targets == (TargetSoFar("capacity min ≥ 12", None),)
 
 
 def test_limits_of_the_options_count_and_the_worst_comes_first() -> None:

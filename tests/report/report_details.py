@@ -73,7 +73,7 @@ def capacity_test(**changes: Any) -> TestResult:
         users=40,
         duration_s=50.0,
         stages=stages,
-        capacity=CapacityResult(30, 30, 35, "30 users: all targets were met there, and not proved at 35"),
+        capacity=CapacityResult(30, 30, 35, "capacity: proved up to 30 users, missed at 35"),
         targets=[judged(Verdict.PASS, 131.0)],
         timeline=at_levels([(users, p95) for users, (p95, _) in LEVELS.items()]),
         phases={"measure": (0.0, 50.0)},

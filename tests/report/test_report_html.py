@@ -152,7 +152,7 @@ def test_the_overview_shows_the_most_pressing_limit(build_run: Callable[..., Run
 
 
 def test_a_limit_that_only_stages_have_is_told_as_theirs(build_run: Callable[..., RunResult]) -> None:
-    found = "30 users: all targets were met there, and not proved at 35"
+    found = "capacity: proved up to 30 users, missed at 35"
     text = page(build_run([capacity_test(targets=[], notes=[found])]))
     assert "<td>p95 ≤ 150, by stage</td>" in text
     assert text.count(found) == 1
@@ -177,7 +177,7 @@ def test_stages_capacity_and_drift_are_told(stages: RunResult) -> None:
     for said in (
         "spike(50, 10s)",
         "before the spike",
-        "30 users: all targets were met there, and not proved at 35",
+        "capacity: proved up to 30 users, missed at 35",
         "slower POST /api/call p95 rose from 70 ms to 91 ms",
         "POST /api/call p95 210 ms FAIL",
     ):

@@ -145,9 +145,9 @@ def test_one_user_cannot_be_halved() -> None:
         stages=[alone],
         targets=[],
         verdict=Verdict.FAIL,
-        reasons=["no capacity: the targets were missed at 1 user"],
+        reasons=["capacity: nothing proved, missed at 1 user"],
     )
-    assert told(failed) == ["no capacity: the targets were missed at 1 user"]
+    assert told(failed) == ["capacity: nothing proved, missed at 1 user"]
 
 
 def test_a_superseded_test_needs_nothing() -> None:

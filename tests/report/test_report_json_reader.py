@@ -66,7 +66,7 @@ def test_every_detail_is_read(
         [
             build_test(
                 stages=[stage],
-                capacity=CapacityResult(20, 20, None, "at least 20 users"),
+                capacity=CapacityResult(20, 20, None, "capacity: proved up to 20 users", 30, [40]),
                 drift=[DriftResult("iteration", "p50", 1.0, 2.0, (0.9, 1.1), (1.9, None), drifted=True, text="slower")],
                 slowest=[SlowOperation("iteration", "", 9.0, 3, 1, "call-1", "ok")],
                 conversations=[ConversationResult("typical", "call-1", "", 9000.0, [turn])],

@@ -239,7 +239,7 @@ def test_stages_that_did_not_pass_are_told_and_all_of_them_when_asked(
 def test_a_capacity_a_drift_and_neighbours(
     build_run: Callable[..., RunResult], build_test: Callable[..., TestResult]
 ) -> None:
-    found = CapacityResult(20, 20, 30, "capacity 20 users: every target was met there, and not at 30")
+    found = CapacityResult(20, 20, 30, "capacity: proved up to 20 users, missed at 30")
     slower = DriftResult("iteration", "p50", 10.0, 20.0, (9.0, 11.0), (19.0, 21.0), drifted=True, text="it drifts")
     same = dataclasses.replace(slower, percentile="p95", drifted=False, text="it does not drift")
     slow = SlowOperation("voice.loop", "chest pain", 812.0, 12, 3, "call-7", "ok")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from pytest_rtmedload.schedule.capacity import Capacity, Search
 from pytest_rtmedload.schedule.conductors import Standing
 from pytest_rtmedload.spec.load_spec import LoadSpec
 from pytest_rtmedload.spec.shapes import parse_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 
 def search(capacity: int, first: int = 2, last: int = 40) -> tuple[list[int], Search]:
@@ -59,13 +63,19 @@ class Now:
     needs_s: float
     """Evidence decides after so many seconds of a level."""
     spoiled_from: int = 10**9
+    spoiled: Container[int] = ()
+    """Numbers of users at which the load generator is the limit."""
+    spoiled_when: tuple[float, float] = (0.0, float("inf"))
+    """Only between these seconds."""
 
     def standing(self, begin: float, end: float) -> Standing:
-        spoiled = self.users >= self.spoiled_from
+        spoiled = self.users >= self.spoiled_from or (
+            self.users in self.spoiled and self.spoiled_when[0] <= begin < self.spoiled_when[1]
+        )
         return Standing(self.users <= self.capacity, end - begin >= self.needs_s and not spoiled, spoiled)
 
 
-def conduct(capacity: int, needs_s: float = 5.0, evidence: Evidence = Evidence.PROVISIONAL, **now: int) -> Capacity:
+def conduct(capacity: int, needs_s: float = 5.0, evidence: Evidence = Evidence.PROVISIONAL, **now: Any) -> Capacity:
     """A whole search, second by second."""
     spec = LoadSpec("t", "ws", users=2, duration=10.0, shape=parse_shape("capacity(2..40, 10s)"), evidence=evidence)
     conductor = Capacity(spec)
@@ -109,8 +119,28 @@ def test_a_proof_that_never_comes_ends_after_four_times_the_time() -> None:
     assert 40 <= stages[-1].end - stages[-1].begin <= 42
 
 
-def test_a_level_that_the_generator_spoiled_ends_the_search() -> None:
-    assert levels(conduct(100, spoiled_from=16)) == [2, 4, 8, 16]
+def test_beyond_what_the_generator_can_drive_the_search_does_not_go() -> None:
+    assert levels(conduct(100, spoiled_from=16)) == [2, 4, 8, 16, 16, 12, 14, 15]
+
+
+def test_a_level_that_was_spoiled_once_is_tried_again() -> None:
+    stages = conduct(100, spoiled={8}, spoiled_when=(0.0, 20.0)).stages()
+    assert [stage.users for stage in stages] == [2, 4, 8, 8, 16, 32, 40]
+
+
+def test_the_search_goes_on_around_a_level_that_stays_unknown() -> None:
+    assert levels(conduct(12, spoiled={12})) == [2, 4, 8, 16, 12, 12, 10, 11, 14, 13]
+    assert levels(conduct(100, spoiled={2})) == [2, 2, 1]
+
+
+def test_a_proof_that_the_generator_spoils_twice_ends_the_search() -> None:
+    undisturbed = conduct(12, needs_s=25, evidence=Evidence.STRICT).stages()
+    late = (undisturbed[-1].begin, float("inf"))
+    assert levels(conduct(12, needs_s=25, evidence=Evidence.STRICT, spoiled={12}, spoiled_when=late))[-3:] == [
+        13,
+        12,
+        12,
+    ]
 
 
 def test_the_search_waits_until_users_that_are_too_many_are_gone() -> None:

@@ -10,7 +10,7 @@ from pytest_rtmedload.results.details import SlowOperation
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import TestResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
-from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.results.plan import Evidence, Stage
 from pytest_rtmedload.results.recording import Outcome, Phase, Recording, ValueStats
 from pytest_rtmedload.verdict.judge import judge
 from tests.verdict.verdict_builders import HEALTH, Builder, errors, p, plan
@@ -45,6 +45,46 @@ def test_the_order_of_verdicts(recording: Recording, changes: dict[str, object],
     found = judge(plan(*TARGETS, **changes), recording)
     assert found.verdict is verdict
     assert bool(found.reasons) == (verdict is not Verdict.PASS)
+
+
+@pytest.mark.parametrize("evidence", list(Evidence))
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ABORTED])
+def test_a_test_in_which_nothing_ever_succeeded_fails(evidence: Evidence, outcome: Outcome) -> None:
+    ramp = Builder().add(HEALTH, [3] * 40, Outcome.FAILED, phase=Phase.RAMP)
+    ramp.add(ITERATION, [3] * 40, outcome, phase=Phase.RAMP)
+    stopped = plan(*TARGETS, evidence=evidence, interrupted="stopped early: nothing succeeded for 5 s")
+    found = judge(stopped, ramp.recording)
+    assert (found.verdict, found.failed_test) == (Verdict.FAIL, True)
+    assert found.reasons[0] == "nothing succeeded in any phase: all of 40 iterations failed FAIL"
+    one_good = ramp.add(HEALTH, [3], phase=Phase.WARMUP).recording
+    assert judge(stopped, one_good).verdict is Verdict.INCONCLUSIVE
+
+
+def test_operations_that_were_only_cut_off_have_not_failed() -> None:
+    cut = Builder().add(ITERATION, [900] * 4, Outcome.CENSORED, phase=Phase.RAMP).recording
+    assert judge(plan(*TARGETS, interrupted="Ctrl-C"), cut).verdict is Verdict.INCONCLUSIVE
+    assert judge(plan(*TARGETS), cut).reasons[0].startswith("nothing succeeded in any phase")
+
+
+def test_who_expects_every_operation_to_fail_is_not_contradicted() -> None:
+    wrong = Builder().add(HEALTH, [3] * 400, Outcome.FAILED).add(ITERATION, [3] * 400, Outcome.ABORTED).recording
+    assert judge(plan(errors(1.0)), wrong).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("latency", [10, 400])
+@pytest.mark.parametrize("wrong", [0, 3, 40, 400])
+@pytest.mark.parametrize("lagging", [False, True])
+def test_a_stage_and_a_test_of_the_same_samples_have_the_same_verdict(latency: int, wrong: int, lagging: bool) -> None:
+    built = Builder()
+    for second in range(10):
+        built.add(HEALTH, [latency] * 10, second=second).add(ITERATION, [latency] * 10, second=second)
+        built.add(HEALTH, [1] * (wrong // 10), Outcome.FAILED, second=second)
+    health = built.recording.health
+    health.measured_ns, health.lagging_ns = 10_000_000_000, 5_000_000_000 if lagging else 0
+    stages = (Stage("5 users", 5, 0.0, 10.0, health), Stage("10 users", 10, 10.0, 20.0, health))
+    found = judge(plan(*TARGETS, phases={Phase.MEASURE: (0.0, 20.0)}, stages=stages), built.recording)
+    assert (found.stages[0].verdict, found.stages[0].reasons) == (found.verdict, found.reasons)
+    assert found.stages[1].verdict in (Verdict.INVALID, Verdict.INCONCLUSIVE)
 
 
 def test_the_most_important_reason_comes_first() -> None:

@@ -72,7 +72,7 @@ def test_the_capacity_is_the_largest_level_below_the_first_miss() -> None:
     found = search(4, 8, 16, 12, 14, holds=12)
     assert found.capacity is not None
     assert (found.capacity.users, found.capacity.missed) == (12, 14)
-    assert found.capacity.text == "capacity 12 users: every target was met there, and not at 14"
+    assert found.capacity.text == "capacity: proved up to 12 users, missed at 14"
     assert found.verdict is Verdict.PASS
     assert [target.metric for target in found.targets] == ["capacity"]
     assert found.notes[0] == found.capacity.text
@@ -96,25 +96,73 @@ def test_what_was_not_missed_is_at_least() -> None:
     found = search(20, 40, holds=100)
     assert found.capacity is not None
     assert (found.capacity.users, found.capacity.met, found.capacity.missed) == (None, 40, None)
-    assert found.capacity.text == "capacity at least 40 users: the search went no further"
+    assert found.capacity.text == "capacity: proved up to 40 users; the search went no further"
     assert found.verdict is Verdict.PASS
 
 
-def test_no_number_where_the_generator_was_the_limit() -> None:
-    found = search(8, 16, holds=100, healths=[None, SPOILED])
+def test_a_level_that_the_generator_spoiled_hides_nothing_else() -> None:
+    found = search(8, 16, holds=100, healths=[None, SPOILED], targets=(p("p95", 100),))
     assert found.capacity is not None
-    assert found.capacity.users is None
+    assert (found.capacity.users, found.capacity.met, found.capacity.unknown) == (None, 8, [16])
     assert found.capacity.text == (
-        "no capacity: at 16 users the load generator was the limit; 8 users met every target"
+        "capacity: proved up to 8 users, unknown at 16; the load generator was the limit at 16"
+    )
+    assert (found.verdict, found.generator.verdict) == (Verdict.PASS, Verdict.PASS)
+    assert "16 users: users lost 50 %" in found.notes[1]
+
+
+def test_a_level_that_was_spoiled_once_counts_by_its_second_try() -> None:
+    found = search(8, 16, 16, holds=8, healths=[None, SPOILED, None], targets=(p("p95", 100),))
+    assert found.capacity is not None
+    assert found.capacity.text == "capacity: proved up to 8 users, missed at 16"
+
+
+def test_nothing_but_spoiled_levels_is_invalid() -> None:
+    found = search(8, 4, holds=100, healths=[SPOILED, SPOILED], targets=(p("p95", 100),))
+    assert found.capacity is not None
+    assert found.capacity.text == (
+        "capacity: nothing proved, unknown at 4 and 8; the load generator was the limit at 4 and 8"
     )
     assert found.verdict is Verdict.INVALID
-    assert "16 users: users lost 50 %" in found.reasons[1]
+
+
+def test_equal_levels_that_disagree_are_named() -> None:
+    recording = course(lambda second: 200 if second >= 20 else 20, 30)
+    found = judge(over(30, p("p95", 100), stages=levels(4, 12, 12), searches=True), recording)
+    assert found.capacity is not None
+    assert found.capacity.text == (
+        "capacity: proved up to 4 users, missed at 12; the targets were met and missed at 12"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [(4, Verdict.PASS), (7, Verdict.INCONCLUSIVE), (8, Verdict.FAIL), (9, Verdict.FAIL)],
+)
+def test_a_limit_between_what_is_proved_and_what_was_missed_is_undecided(limit: int, verdict: Verdict) -> None:
+    few = course(lambda _: 20, 30)
+    for second in range(10, 20):  # too few for the level of 7
+        for key, cells in few.series.items():
+            few.series[key] = {cell: h for cell, h in cells.items() if cell.second != second or second < 11}
+    slow = course(lambda _: 200, 30)
+    for key, cells in slow.series.items():
+        few.series[key] |= {cell: h for cell, h in cells.items() if cell.second >= 20}
+    targets = (p("p95", 100), Target("capacity", "min", float(limit)))
+    found = judge(over(30, *targets, stages=levels(4, 7, 8), searches=True), few)
+    assert found.capacity is not None
+    assert found.capacity.text == "capacity: proved up to 4 users, likely 7, missed at 8"
+    assert (found.capacity.met, found.capacity.likely, found.capacity.missed) == (4, 7, 8)
+    assert found.targets[0].verdict is verdict is found.verdict
+    if limit == 7:
+        assert found.targets[0].text == (
+            "capacity min ≥ 4 users, limit ≥ 7 users (observed, n = 1) INCONCLUSIVE, leaning pass"
+        )
 
 
 def test_no_number_when_nothing_meets_the_targets() -> None:
     found = search(2, 1, holds=0)
     assert found.capacity is not None
-    assert found.capacity.text == "no capacity: the targets were missed at 1 user"
+    assert found.capacity.text == "capacity: nothing proved, missed at 1 user"
     assert found.verdict is Verdict.FAIL
 
 
@@ -124,15 +172,20 @@ def test_no_number_when_the_search_was_cut_short() -> None:
     assert (found.capacity.users, found.verdict) == (None, Verdict.INCONCLUSIVE)
 
 
-@pytest.mark.parametrize(("evidence", "users"), [(Evidence.STRICT, None), (Evidence.PROVISIONAL, 12)])
-def test_strict_evidence_wants_the_level_proved(evidence: Evidence, users: int | None) -> None:
+@pytest.mark.parametrize("evidence", [Evidence.STRICT, Evidence.PROVISIONAL])
+def test_what_was_not_proved_is_likely_under_every_evidence(evidence: Evidence) -> None:
     found = search(12, 14, holds=12, each=3, evidence=evidence, targets=(p("p95", 100), errors(0.2)))
     assert found.capacity is not None
     assert [stage.verdict for stage in found.stages] == [Verdict.INCONCLUSIVE, Verdict.FAIL]
-    assert found.capacity.users == users
-    if users is None:
-        assert "12 users may do, without enough evidence" in found.capacity.text
-        assert found.verdict is Verdict.INCONCLUSIVE
+    assert (found.capacity.users, found.capacity.likely) == (None, 12)
+    assert found.capacity.text == "capacity: nothing proved, likely 12 users, missed at 14"
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_point_evidence_proves_nothing() -> None:
+    found = search(12, 14, holds=12, each=3, evidence=Evidence.POINT, targets=(p("p95", 100),))
+    assert found.capacity is not None
+    assert found.capacity.text == "capacity: met up to 12 users, missed at 14"
 
 
 def spike(latency_of: Callable[[int], float], **changes: object) -> TestResult:

@@ -38,6 +38,7 @@ def properties(test: TestResult) -> list[tuple[str, object]]:
         ("load.p50_ms", _rounded(p50)),
         ("load.p95_ms", _rounded(p95)),
         ("load.p99_ms", _rounded(p99)),
+        *([] if test.capacity is None else [("load.capacity", formats.one_line(test.capacity.text))]),
     ]
 
 

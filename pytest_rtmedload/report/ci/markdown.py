@@ -120,6 +120,8 @@ def _against(test: TestResult) -> str:
     target = main_target(test)
     if test.reasons and test.reasons[0] not in [target.text for target in test.targets]:
         return test.reasons[0]  # what matters more than any limit
+    if test.capacity is not None:
+        return test.capacity.text + (f"; {target.text}" if target is not None else "")
     if target is not None:
         return target.text
     metric = test.metrics.get(test.metric)
