@@ -50,7 +50,8 @@ def _of_second(point: TimelinePoint, target: TargetResult) -> float | None:
     found = point.metrics.get(target.metric)
     if found is None:
         return None
-    return {"p50": found.p50_ms, "p95": found.p95_ms, "p99": found.p99_ms}.get(target.name, found.p95_ms)
+    value = {"p50": found.p50_ms, "p95": found.p95_ms, "p99": found.p99_ms}.get(target.name, found.p95_ms)
+    return found.max_ms if value is None and not found.censored else value  # too few samples in this second
 
 
 def _when(seconds: Sequence[tuple[int, bool]]) -> str:

@@ -52,7 +52,7 @@ class MetricResult:
     min_ms: float | None
     mean_ms: float | None
     p50_ms: float | None
-    """Percentiles are over ok and censored samples; one that falls among the censored is None."""
+    """Percentiles are over ok and censored samples. None: among the censored, or too few to carry it."""
     p90_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -183,6 +183,11 @@ class TimelineMetric:
     p95_ms: float | None
     p99_ms: float | None
     max_ms: float | None
+
+    @property
+    def slow_ms(self) -> float | None:
+        """What a drawing shows as the slow end: p95, or the slowest where there are too few samples for one."""
+        return self.max_ms if self.p95_ms is None and not self.censored else self.p95_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Distributions as results: of one metric, of each tag, of each second.
 
-Percentiles are over ok and censored samples; one that falls among the censored is None, never the largest known.
+Percentiles are over ok and censored samples; one that falls among the censored is None, never the largest known, and
+so is one that the number of samples cannot carry.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ def metric_result(measured: Measured, metric: str, tag: str | None = None) -> Me
         censored=samples.waited.count,
         min_ms=milliseconds(ok.min_us) if ok.count else None,
         mean_ms=milliseconds(ok.mean_us),
-        p50_ms=milliseconds(samples.percentile("p50")),
-        p90_ms=milliseconds(samples.percentile("p90")),
-        p95_ms=milliseconds(samples.percentile("p95")),
-        p99_ms=milliseconds(samples.percentile("p99")),
-        p999_ms=milliseconds(samples.percentile("p999")),
+        p50_ms=milliseconds(samples.told("p50")),
+        p90_ms=milliseconds(samples.told("p90")),
+        p95_ms=milliseconds(samples.told("p95")),
+        p99_ms=milliseconds(samples.told("p99")),
+        p999_ms=milliseconds(samples.told("p999")),
         max_ms=milliseconds(ok.max_us) if ok.count else None,
         bounds_ms={name: (milliseconds(low), milliseconds(high)) for name, (low, high) in bounds.items()},
         histogram=ok.encode(),
@@ -92,9 +93,9 @@ def _second(outcomes: _Outcomes) -> TimelineMetric:
         count=samples.ok.count,
         failed=sum(outcomes[o].count for o in (Outcome.FAILED, Outcome.ABORTED) if o in outcomes),
         censored=samples.waited.count,
-        p50_ms=milliseconds(samples.percentile("p50")),
-        p95_ms=milliseconds(samples.percentile("p95")),
-        p99_ms=milliseconds(samples.percentile("p99")),
+        p50_ms=milliseconds(samples.told("p50")),
+        p95_ms=milliseconds(samples.told("p95")),
+        p99_ms=milliseconds(samples.told("p99")),
         max_ms=milliseconds(samples.ok.max_us) if samples.ok.count else None,
     )
 

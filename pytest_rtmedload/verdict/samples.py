@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.results.histogram import Histogram, rank_of
+from pytest_rtmedload.results.histogram import Histogram, carries, rank_of
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.results.recording import Clock, Outcome, Phase, ValueStats
@@ -98,6 +98,10 @@ class Samples:
     def percentile(self, name: str) -> int | None:
         """A percentile by name (`p50` …) in microseconds; None without samples or among the censored."""
         return self.at_rank(rank_of(PERCENTILES[name], self.n)) if self.n else None
+
+    def told(self, name: str) -> int | None:
+        """A percentile for reports: None where the number of samples cannot carry it, too."""
+        return self.percentile(name) if carries(PERCENTILES[name], self.n) else None
 
     def bounds(self, name: str) -> tuple[int | None, int | None]:
         """One-sided 95 % bounds of a percentile in microseconds, each None where none exists.

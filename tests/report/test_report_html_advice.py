@@ -76,6 +76,8 @@ def test_a_slow_metric_is_told_with_its_seconds() -> None:
     assert told(test) == [
         "POST /api/call p95 is 20.6 % above its limit, in 4 of 16 seconds, from second 12 to 15; look at the agent then"
     ]
+    far = [dataclasses.replace(t, value=32 * t.limit) if t.name == "p95" else t for t in test.targets]
+    assert told(dataclasses.replace(test, targets=far))[0].startswith("POST /api/call p95 is 32 times its limit, in 4")
     only = [dataclasses.replace(p, metrics=p.metrics if p.second == 13 else {}) for p in test.timeline]
     assert exceeded(dataclasses.replace(test, timeline=only), test.targets[1]) == "all the time"
     once = timeline(20, {"POST /api/call": 66}, failing=range(14, 15))
@@ -136,6 +138,21 @@ def test_nothing_measured_is_said_so() -> None:
 )
 def test_a_search_without_an_end_goes_on(met: int | None, missed: int | None, said: Sequence[str]) -> None:
     assert told(capacity_test(capacity=CapacityResult(met, met, missed, ""))) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (CapacityResult(4, 4, 8, "", likely=7), "7 users are likely, not proved; hold each level longer"),
+        (
+            CapacityResult(None, 8, None, "", unknown=[16]),
+            "the load generator was the limit at 16 users; add processes with -n",
+        ),
+    ],
+)
+def test_a_search_is_advised_by_what_it_left_open(found: CapacityResult, said: str) -> None:
+    assert told(capacity_test(capacity=found)) == [said]
+    assert told(capacity_test(capacity=found, verdict=Verdict.INCONCLUSIVE)) == [said]
 
 
 def test_one_user_cannot_be_halved() -> None:

@@ -45,6 +45,11 @@ def test_properties_are_those_of_the_main_metric(inconclusive: RunResult) -> Non
     assert dict(junit.properties(test))["load.p95_ms"] == test.metrics["voice.loop"].p95_ms
 
 
+def test_a_search_has_its_finding_as_a_property(stages: RunResult) -> None:
+    found = dict(junit.properties(stages.tests[0]))
+    assert found["load.capacity"] == "capacity: proved up to 30 users, missed at 35"
+
+
 def test_what_was_not_measured_is_empty_in_properties(nothing: RunResult) -> None:
     found = dict(junit.properties(nothing.tests[0]))
     assert (found["load.rate"], found["load.p50_ms"], found["load.p95_ms"], found["load.p99_ms"]) == ("", "", "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ def test_the_table_of_tests(failing: RunResult) -> None:
     assert (users, failed) == ("10 users", "101 of 1,200 (8.4 %)")
     assert test == "tests/load/api/test\\_calls.py::test\\_start\\_call<br>critical"
     assert "181.0 ms &gt; 150 ms (95 % bounds 170–194, n = 1200) FAIL" in against
+
+
+def test_a_search_says_what_it_found_and_never_that_there_is_no_limit(stages: RunResult) -> None:
+    search = dataclasses.replace(stages.tests[0], targets=[])
+    page = markdown(dataclasses.replace(stages, tests=[search]))
+    assert "| capacity: proved up to 30 users, missed at 35 |" in page
+    assert "no limit" not in page
 
 
 def test_every_run_is_a_page_of_whole_tables(any_run: RunResult) -> None:

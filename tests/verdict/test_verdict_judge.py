@@ -171,6 +171,24 @@ def test_aborted_iterations_count_as_failed_ones() -> None:
     assert _mixed().metrics[ITERATION].failed == 3
 
 
+@pytest.mark.parametrize(
+    ("n", "told"),
+    [(1, 0), (2, 1), (9, 1), (10, 2), (17, 2), (20, 3), (99, 3), (100, 4), (999, 4), (1000, 5)],
+)
+def test_a_percentile_is_told_only_where_the_samples_carry_it(n: int, told: int) -> None:
+    good = Builder().add(HEALTH, [10] * n, tag="a").recording
+    found = judge(plan(p("p99", 150), metric=HEALTH), good)
+    point = found.timeline[0].metrics[HEALTH]
+    for metric in (found.metrics[HEALTH], found.tags["a"][HEALTH]):
+        values = [metric.p50_ms, metric.p90_ms, metric.p95_ms, metric.p99_ms, metric.p999_ms]
+        assert [value is not None for value in values] == [True] * told + [False] * (5 - told)
+    assert [point.p50_ms is None, point.p95_ms is None, point.p99_ms is None] == [told < 1, told < 3, told < 4]
+    assert point.slow_ms == 10  # what a drawing shows instead
+    (target,) = found.targets
+    assert target.value == 10  # a target is judged, and shows its value
+    assert f"{HEALTH} p99 10 ms ≤ 150 ms" in target.text
+
+
 def test_every_tag_has_its_own_distribution() -> None:
     tags = _mixed().tags
     assert {tag: list(metrics) for tag, metrics in tags.items()} == {"a": [HEALTH], "b": [HEALTH]}

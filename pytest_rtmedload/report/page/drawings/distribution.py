@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_rtmedload.report.page.drawings.axis import Axis, latencies
 from pytest_rtmedload.report.page.drawings.canvas import SIZE, Gap, Mark, columns, corner, curve, rect, svg, upright
-from pytest_rtmedload.results.histogram import Histogram, lower_edge, rank_of
+from pytest_rtmedload.results.histogram import Histogram, carries, lower_edge, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,7 +108,7 @@ def distribution(name: str, metric: MetricResult, targets: Iterable[TargetResult
         curve_marks=[
             Mark(100 * _across(percent / 100, total), words)
             for percent, words in _MARKED.items()
-            if _told(percent, total)
+            if carries(percent / 100, total)
         ],
         ms_marks=axis.up(),
         percentiles=_percentiles(samples, total),
@@ -137,14 +137,9 @@ def _across(fraction: float, total: int) -> float:
     return min(math.log(1 / max(1 - fraction, 1 / total)) / math.log(total), 1.0)
 
 
-def _told(percent: float, total: int) -> bool:
-    """A percentile that at least one sample lies above."""
-    return (1 - percent / 100) * total >= 1 - 1e-9
-
-
 def _percentiles(samples: Histogram, total: int) -> list[Percentile]:
     """Those that the number of samples can tell, and the maximum."""
-    told = [*(percent for percent in _TOLD if _told(percent, total)), 100]
+    told = [*(percent for percent in _TOLD if carries(percent / 100, total)), 100]
     found = []
     for percent in told:
         rank = rank_of(percent / 100, total)

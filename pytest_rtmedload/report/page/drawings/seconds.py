@@ -87,6 +87,6 @@ def _lost(point: TimelinePoint) -> int:
 def _slowest(group: Sequence[TimelinePoint]) -> dict[str, TimelineMetric]:
     names = dict.fromkeys(name for point in group for name in point.metrics)
     return {
-        name: max((point.metrics.get(name, ABSENT) for point in group), key=lambda found: found.p95_ms or 0.0)
+        name: max((point.metrics.get(name, ABSENT) for point in group), key=lambda found: found.slow_ms or 0.0)
         for name in names
     }

@@ -57,6 +57,12 @@ class Timeline:
         """What the plots show, in order."""
         return [plot.metric for plot in self.plots]
 
+    @property
+    def sparse(self) -> bool:
+        """True where some seconds have samples, and too few for a p95."""
+        seconds = (row.metrics.get(metric, ABSENT) for row in self.rows for metric in self.metrics)
+        return any(second.p95_ms is None and second.slow_ms is not None for second in seconds)
+
 
 def timeline(test: TestResult, names: Sequence[str], most_rows: int = 300) -> Timeline | None:
     """The time line of a test; None when no second has a sample of what is to be drawn.
@@ -84,7 +90,7 @@ def timeline(test: TestResult, names: Sequence[str], most_rows: int = 300) -> Ti
 
 def _plot(test: TestResult, metric: str, found: list[Row]) -> Plot:
     seconds = [row.metrics.get(metric, ABSENT) for row in found]
-    highest = max(finite(value for m in seconds for value in (m.p50_ms, m.p95_ms)), default=0.0)
+    highest = max(finite(value for m in seconds for value in (m.p50_ms, m.slow_ms)), default=0.0)
     limit = next((t.limit for t in latency_targets(test) if (t.metric, t.name) == (metric, "p95")), None)
     far = limit is not None and limit > _FAR_LIMIT * highest
     axis = linear(highest if far or limit is None else max(highest, limit))
@@ -103,7 +109,7 @@ def _latency(seconds: list[TimelineMetric], axis: Axis, limit: float | None, met
         heights = (value(second) for second in seconds)
         return [((i + 0.5) / len(seconds), None if ms is None else 1 - axis.at(ms)) for i, ms in enumerate(heights)]
 
-    p50s, p95s = points(lambda second: second.p50_ms), points(lambda second: second.p95_ms)
+    p50s, p95s = points(lambda second: second.p50_ms), points(lambda second: second.slow_ms)
     shapes = [
         band("band", p50s, p95s),
         *([] if limit is None else [level("limit", 1 - axis.at(limit))]),
