@@ -74,9 +74,11 @@ def test_an_agent_limited_to_12_calls_is_found_as_12(load_run_of: LoadRun) -> No
     )
     load_run_of(*QUICK, "--load-embedded=voice.max_calls=12", sizes=()).assert_outcomes(passed=1)
     test = results_of(load_run_of)["test_calls"]
-    assert test["capacity"]["users"] == pytest.approx(12, abs=1)
-    assert test["capacity"]["met"] < test["capacity"]["missed"]
-    assert test["values"]["capacity"]["max"] == test["capacity"]["met"]
+    found = test["capacity"]  # a dozen calls of eight seconds prove nothing: the finding says so
+    assert max(found["met"] or 0, found["likely"] or 0) == pytest.approx(12, abs=1)
+    assert found["likely"] < found["missed"]
+    assert f"likely {found['likely']}" in found["text"]
+    assert test["targets"][0]["verdict"] == "INCONCLUSIVE"
     assert {stage["users"]: stage["verdict"] for stage in test["stages"]}[16] == "FAIL"
     assert load_run_of.result()["criteria"] == []  # what is driven until it fails says nothing about the run
 
