@@ -35,11 +35,15 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.response import Headers, HTTPStatusError, Response
     from pytest_rtmedload.clients.websocket.client import WebSocketClient
     from pytest_rtmedload.clients.websocket.errors import ConnectionClosed, HandshakeRefused
+    from pytest_rtmedload.dialects.codec import Codec
+    from pytest_rtmedload.dialects.heard import AgentText, Audio, Garbage, OtherMessage, StopAudio, Understood
     from pytest_rtmedload.dialects.model import Dialect, FixedAnswer, InvalidRequest, Operation, Paths, Replies
     from pytest_rtmedload.dialects.versions import ARTAGENT_V1, RTMEDAGENT
     from pytest_rtmedload.dialects.voice import BrowserWire, PhoneWire, RelayWire, RoundTrip, Said, VoiceWire
     from pytest_rtmedload.plugin.explicit_run import BlockingLoadRun, LoadResult, LoadRun
+    from pytest_rtmedload.report.ci.annotations import Annotation
     from pytest_rtmedload.report.ci.context import CiContext
+    from pytest_rtmedload.report.ci.publishers import CiServer
     from pytest_rtmedload.report.written import ReportFiles
     from pytest_rtmedload.results.details import (
         CapacityResult,
@@ -85,8 +89,11 @@ __all__ = [
     "ARTAGENT_V1",
     "RTMEDAGENT",
     "AgentInfo",
+    "AgentText",
     "AgentUnderTest",
+    "Annotation",
     "Answer",
+    "Audio",
     "Auth",
     "BasicAuth",
     "BearerAuth",
@@ -99,8 +106,10 @@ __all__ = [
     "CapacityResult",
     "ChecksFailed",
     "CiContext",
+    "CiServer",
     "Clip",
     "ClipError",
+    "Codec",
     "Command",
     "Conductor",
     "ConnectError",
@@ -117,6 +126,7 @@ __all__ = [
     "ErrorResult",
     "Evidence",
     "FixedAnswer",
+    "Garbage",
     "GeneratorResult",
     "HTTPError",
     "HTTPStatusError",
@@ -134,6 +144,7 @@ __all__ = [
     "Moment",
     "NoAnswer",
     "Operation",
+    "OtherMessage",
     "Outcome",
     "Paths",
     "Phase",
@@ -160,6 +171,7 @@ __all__ = [
     "Stage",
     "StageResult",
     "Standing",
+    "StopAudio",
     "StreamedResponse",
     "Summary",
     "Target",
@@ -173,6 +185,7 @@ __all__ = [
     "TransportError",
     "Turn",
     "TurnPlan",
+    "Understood",
     "UnsupportedProtocol",
     "ValueResult",
     "Verdict",
@@ -198,11 +211,15 @@ _MODULES: Final = {
     "clients.response": "Headers HTTPStatusError Response",
     "clients.websocket.client": "WebSocketClient",
     "clients.websocket.errors": "ConnectionClosed HandshakeRefused",
+    "dialects.codec": "Codec",
+    "dialects.heard": "AgentText Audio Garbage OtherMessage StopAudio Understood",
     "dialects.model": "Dialect FixedAnswer InvalidRequest Operation Paths Replies",
     "dialects.versions": "ARTAGENT_V1 RTMEDAGENT",
     "dialects.voice": "BrowserWire PhoneWire RelayWire RoundTrip Said VoiceWire",
     "plugin.explicit_run": "BlockingLoadRun LoadResult LoadRun",
+    "report.ci.annotations": "Annotation",
     "report.ci.context": "CiContext",
+    "report.ci.publishers": "CiServer",
     "report.written": "ReportFiles",
     "results.details": "CapacityResult ConversationResult ConversationTurn DriftResult SlowOperation",
     "results.model": (

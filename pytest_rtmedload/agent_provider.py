@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pytest_rtmedload.dialects import Dialect, dialect_named
+from pytest_rtmedload.dialects import DIALECTS, Dialect
 from pytest_rtmedload.results.model import AgentInfo
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class AgentProvider:
             if host is not None and self._agent is None:
                 self._agent = Agent(host, self._config.dialect, embedded=False)
             if host is not None and not self._answered:
-                path = dialect_named(self._config.dialect).paths.health
+                path = self._config.wire.paths.health
                 ask(host, path, verify=self._config.verify, addresses=self._config.addresses)
                 self._answered = True
             self._check_embedded()
@@ -148,6 +148,8 @@ class AgentProvider:
         from pytest_rtmedload.embedded.launcher import EmbeddedAgent, EmbeddedAgentError  # noqa: PLC0415 - where needed
         from pytest_rtmedload.embedded.settings import EmbeddedSettings  # noqa: PLC0415 - where needed
 
+        if self._config.dialect not in DIALECTS:
+            raise AgentUnavailable(only_its_own(self._config.dialect))
         try:
             pairs = [f"dialect={self._config.dialect}", *self._config.embedded]
             self._embedded = EmbeddedAgent.start(EmbeddedSettings.parse(pairs, self._config.seed))
@@ -155,6 +157,14 @@ class AgentProvider:
             raise AgentUnavailable(f"the embedded agent could not be started: {error}") from None
         self._agent = Agent(self._embedded.url, self._config.dialect, embedded=True)
         return self._agent
+
+
+def only_its_own(dialect: str) -> str:
+    """Why the embedded agent cannot be tested with a dialect of a project's own."""
+    return (
+        f"the embedded agent serves only its own dialects ({', '.join(DIALECTS)}), not {dialect}: "
+        "name an agent that speaks it with --load-host, or leave --load-dialect out"
+    )
 
 
 def ask(

@@ -9,11 +9,20 @@ from typing import Any
 import pytest
 
 from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
+from pytest_rtmedload.dialects import RTMEDAGENT
 from pytest_rtmedload.embedded.services import SERVICES
 
 
 def provider(**config: Any) -> AgentProvider:
-    defaults = {"host": None, "dialect": "rtmedagent", "embedded": (), "seed": 0, "verify": True, "addresses": {}}
+    defaults = {
+        "host": None,
+        "dialect": "rtmedagent",
+        "wire": RTMEDAGENT,
+        "embedded": (),
+        "seed": 0,
+        "verify": True,
+        "addresses": {},
+    }
     return AgentProvider(SimpleNamespace(**defaults | config))  # type: ignore[arg-type]
 
 

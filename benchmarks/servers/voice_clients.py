@@ -200,7 +200,7 @@ async def speak(load: Load, connection: ClientConnection) -> None:
 
 async def listen(load: Load, connection: ClientConnection) -> None:
     """Hear the agent."""
-    from pytest_rtmedload.voice import messages
+    from pytest_rtmedload.dialects.heard import Audio
     from pytest_rtmedload.voice.turn_tracker import Call
 
     speech, call = PhoneSpeech(f"4:{NUMBER}"), Call(16_000, 30_000_000_000)
@@ -208,7 +208,7 @@ async def listen(load: Load, connection: ClientConnection) -> None:
     async for message in connection:
         heard, now = speech.read(message), perf_counter_ns()
         load.heard += 1
-        if isinstance(heard, messages.Audio):
+        if isinstance(heard, Audio):
             call.audio(heard, now)
         call.tick(now)
 

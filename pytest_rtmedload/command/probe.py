@@ -50,6 +50,7 @@ def _options(config: pytest.Config) -> dict[str, Any]:
     return {
         "host": options.host,
         "dialect": options.dialect,
+        "health": options.wire.paths.health,
         "suite": options.suite.name,
         "users": most_users(options),
         "uvloop": options.uvloop,

@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pytest_rtmedload.agent_provider import AgentUnavailable, ask, without_secrets
+from pytest_rtmedload.agent_provider import AgentUnavailable, ask, only_its_own, without_secrets
 from pytest_rtmedload.backends.readiness import NotReady, Readiness
 from pytest_rtmedload.command.findings import Finding, limit, stop, well
-from pytest_rtmedload.dialects import dialect_named
+from pytest_rtmedload.dialects import DIALECTS
 from pytest_rtmedload.embedded.supervised import EmbeddedAgentError, check_platform
 from pytest_rtmedload.spec.endpoints import REDIS, SERVICES, SPEECH, VARIABLES, Endpoint, NamedServices
 
@@ -29,17 +29,19 @@ def look_at_agent(project: Mapping[str, Any]) -> Finding:
     """The agent that a run would test."""
     host = project["host"]
     if host is None:
-        return _embedded(project["embedded"])
+        return _embedded(project["dialect"], project["embedded"])
     try:
-        ask(host, dialect_named(project["dialect"]).paths.health, ANSWER_S)
+        ask(host, project["health"], ANSWER_S)
     except AgentUnavailable as error:
         return stop("agent", str(error), "")
     return well("agent", f"{without_secrets(host)} answers")
 
 
-def _embedded(pairs: list[str]) -> Finding:
+def _embedded(dialect: str, pairs: list[str]) -> Finding:
     from pytest_rtmedload.embedded.settings import EmbeddedSettings  # noqa: PLC0415 - where needed
 
+    if dialect not in DIALECTS:
+        return stop("agent", only_its_own(dialect), "")
     try:
         check_platform()
         EmbeddedSettings.parse(pairs)

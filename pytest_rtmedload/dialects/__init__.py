@@ -5,6 +5,7 @@ agent obeys the same data, so what the suite expects and what the stand-in does 
 Standard library only: tests, the plugin and the embedded agent's processes all import this package.
 """
 
+from pytest_rtmedload.dialects.codec import Codec
 from pytest_rtmedload.dialects.events import (
     CALL_CONNECTED,
     CALL_DISCONNECTED,
@@ -21,6 +22,7 @@ from pytest_rtmedload.dialects.events import (
     participants_updated,
     validation_event,
 )
+from pytest_rtmedload.dialects.heard import AgentText, Audio, Garbage, Heard, OtherMessage, StopAudio, Understood
 from pytest_rtmedload.dialects.model import Dialect, FixedAnswer, InvalidRequest, Operation, Paths, Replies
 from pytest_rtmedload.dialects.versions import ARTAGENT_V1, DEFAULT_DIALECT, DIALECTS, RTMEDAGENT, dialect_named
 from pytest_rtmedload.dialects.voice import BrowserWire, PhoneWire, RelayWire, RoundTrip, VoiceWire
@@ -38,17 +40,25 @@ __all__ = [
     "PARTICIPANTS_UPDATED",
     "RTMEDAGENT",
     "VALIDATION_EVENT",
+    "AgentText",
+    "Audio",
     "BrowserWire",
+    "Codec",
     "Dialect",
     "FixedAnswer",
+    "Garbage",
+    "Heard",
     "InvalidRequest",
     "Json",
     "Operation",
+    "OtherMessage",
     "Paths",
     "PhoneWire",
     "RelayWire",
     "Replies",
     "RoundTrip",
+    "StopAudio",
+    "Understood",
     "VoiceWire",
     "call_connected",
     "call_disconnected",

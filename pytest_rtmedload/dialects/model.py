@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pytest_rtmedload.dialects.events import call_connected, incoming_call_event
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_rtmedload.dialects.codec import Codec
     from pytest_rtmedload.dialects.voice import VoiceWire
     from pytest_rtmedload.dialects.wire import Json
 
@@ -46,7 +47,7 @@ class Replies(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where an agent version serves what; `{id}` in `call_metrics` stands for the call."""
+    """Where an agent version serves what; `{id}` in `call_metrics` and in the paths of calls is the id of the call."""
 
     health: str
     start_call: str
@@ -121,6 +122,34 @@ class Dialect:
     """`{id}` in its text stands for the call."""
     voice: VoiceWire
     """The three sockets."""
+
+    def variant(
+        self,
+        name: str,
+        description: str,
+        *,
+        paths: Mapping[str, str] | None = None,
+        phone: type[Codec] | None = None,
+        browser: type[Codec] | None = None,
+        **changes: Any,
+    ) -> Dialect:
+        """A dialect that differs from this one in what is given.
+
+        Args:
+            name: what `--load-dialect` finds it by.
+            description: one line.
+            paths: fields of `Paths` that differ.
+            phone: how a caller speaks and listens on `call_stream`, instead of ACS's media protocol.
+            browser: the same on `realtime`.
+            **changes: other fields of `Dialect`.
+        """
+        voice = changes.pop("voice", self.voice)
+        if phone is not None:
+            voice = replace(voice, phone=replace(voice.phone, codec=phone, id_in_query=None))
+        if browser is not None:
+            voice = replace(voice, browser=replace(voice.browser, codec=browser, id_in_query=None))
+        own = replace(self.paths, **(paths or {}))
+        return replace(self, name=name, description=description, paths=own, voice=voice, **changes)
 
     def path_of(self, operation: Operation, call_id: str = "") -> str:
         """Path of an operation; `call_id` is needed for `CALL_METRICS` only."""

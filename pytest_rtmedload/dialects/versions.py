@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pytest_rtmedload.dialects.model import Dialect, FixedAnswer, Paths, Replies
 from pytest_rtmedload.dialects.voice_versions import ARTAGENT_V1_VOICE, RTMEDAGENT_VOICE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RTMEDAGENT = Dialect(
     name="rtmedagent",
@@ -75,13 +80,13 @@ DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (RTMEDAGENT
 DEFAULT_DIALECT = RTMEDAGENT.name
 
 
-def dialect_named(name: str) -> Dialect:
+def dialect_named(name: str, known: Mapping[str, Dialect] = DIALECTS) -> Dialect:
     """The dialect of that name.
 
     Raises:
         ValueError: there is none; the text names the choices.
     """
     try:
-        return DIALECTS[name]
+        return known[name]
     except KeyError:
-        raise ValueError(f"no dialect {name!r}: choose one of {', '.join(DIALECTS)}") from None
+        raise ValueError(f"no dialect {name!r}: choose one of {', '.join(known)}") from None

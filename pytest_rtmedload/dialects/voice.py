@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_rtmedload.dialects.codec import Codec
     from pytest_rtmedload.dialects.wire import Json
 
 CONNECTION_ID_HEADER = "x-ms-call-connection-id"
@@ -69,6 +70,8 @@ class PhoneWire:
     silent_by_default: bool
     """True: a frame that does not say `silent: false` is dropped unheard, and so is a silent one."""
     rate: int = 16_000
+    codec: type[Codec] | None = None
+    """How the caller speaks and listens; None: the media protocol of ACS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ class BrowserWire:
     """`type` of the client's message that stops an answer; None: there is none."""
     hang_up_type: str | None
     """`type` of the client's message after which the agent closes; None: there is none."""
-    id_in_query: str = "session_id"
+    id_in_query: str | None = "session_id"
+    """Query parameter that names the session; None: there is none."""
+    codec: type[Codec] | None = None
+    """How the caller speaks and listens; None: binary PCM out, the messages of the agent's web page in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
+from pytest_rtmedload import hooks
 from pytest_rtmedload.plugin import options as declared
 from pytest_rtmedload.plugin import selection
 from pytest_rtmedload.plugin.call_fixtures import browser_call, phone_call
@@ -52,6 +53,10 @@ TESTS: pytest.StashKey[Tests] = pytest.StashKey()
 TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 RECOVERED: pytest.StashKey[list[str]] = pytest.StashKey()
 """A line for each earlier run that was killed."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

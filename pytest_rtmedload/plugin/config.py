@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_rtmedload.dialects import DEFAULT_DIALECT, dialect_named
+from pytest_rtmedload.dialects import DEFAULT_DIALECT, DIALECTS, dialect_named
+from pytest_rtmedload.plugin.extensions import criteria, known_dialects, load_profiles
 from pytest_rtmedload.plugin.ini import ini_value
 from pytest_rtmedload.plugin.options import BY_NAME, GROUP_OPTIONS, SIZES, Option
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.spec.criteria import DEFAULT_CRITERIA, with_changes
+from pytest_rtmedload.spec.criteria import with_changes
 from pytest_rtmedload.spec.durations import per_second, seconds, some_seconds
 from pytest_rtmedload.spec.endpoints import NamedServices
 from pytest_rtmedload.spec.load_config import LoadConfig, Sizes
@@ -89,10 +91,6 @@ def _number(text: str) -> str:
     return text
 
 
-def _dialect(text: str) -> str:
-    return dialect_named(text).name
-
-
 def _folder(text: str) -> str:
     """A folder; `~` is expanded, because no shell has done so in an ini file or a variable."""
     return os.path.expanduser(text)  # noqa: PTH111 - unlike pathlib's it never raises
@@ -135,7 +133,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "suite": suite_named,
     "host": _url,
     "ws_host": _ws_url,
-    "dialect": _dialect,
+    "dialect": dialect_named,
     "header": _header,
     "ca": _certificates,
     "insecure": _flag,
@@ -158,8 +156,11 @@ ONE_VALUE: Final = "one value is needed: a text, a number, true or false"
 class _Source:
     """Reads options of one source; a wrong value is an error of one line."""
 
-    def __init__(self, raw: Callable[[Option], tuple[str, Any]]) -> None:
+    def __init__(
+        self, raw: Callable[[Option], tuple[str, Any]], readers: Mapping[str, Callable[[str], Any]] = READERS
+    ) -> None:
         self._raw = raw
+        self._readers = readers
 
     def spelling(self, option: Option) -> str:
         """The name of an option in this source."""
@@ -172,7 +173,7 @@ class _Source:
             pytest.UsageError: the value is wrong.
         """
         spelling, raw = self._raw(option)
-        read = READERS.get(option.name, str)
+        read = self._readers.get(option.name, str)
         try:
             entries = [read(text) for text in _texts(raw, many=option.many)]
         except ValueError as error:
@@ -205,8 +206,15 @@ def _sources(config: pytest.Config, environment: Mapping[str, str]) -> tuple[_So
                 return variable, environment[variable]
         return option.variable, None
 
-    command_line = _Source(lambda option: (option.switch, config.getoption(option.dest, None)))
-    return command_line, _Source(from_ini), _Source(from_environment)
+    def from_command_line(option: Option) -> tuple[str, Any]:
+        return option.switch, config.getoption(option.dest, None)
+
+    profiles = load_profiles(config)
+    readers = READERS | {
+        "dialect": functools.partial(dialect_named, known=known_dialects(config)),
+        "shape": functools.partial(parse_shape, profiles=lambda: profiles),
+    }
+    return _Source(from_command_line, readers), _Source(from_ini, readers), _Source(from_environment, readers)
 
 
 def load_config(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> LoadConfig:
@@ -226,7 +234,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         users = {g: v for g, word in GROUP_OPTIONS.items() if (v := values.get(BY_NAME[f"{word}_users"])) is not None}
         return Sizes(named, users)
 
-    seed = strongest("seed")
+    seed, dialect = strongest("seed"), strongest("dialect") or dialect_named(DEFAULT_DIALECT)
     headers = [pair for source in reversed(sources) for pair in source.get(BY_NAME["header"]) or ()]
     return LoadConfig(
         suite=strongest("suite") or suite_named(DEFAULT_SUITE),
@@ -236,10 +244,10 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         environment=sizes(sources[2]),
         targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
         demanded_targets=tuple(t for entry in sources[0].get(BY_NAME["target"]) or () for t in entry),
-        criteria=_criteria(sources),
+        criteria=_criteria(sources, criteria(config)),
         host=strongest("host"),
         ws_host=strongest("ws_host"),
-        dialect=strongest("dialect", DEFAULT_DIALECT),
+        dialect=dialect.name,
         headers=dict(headers),
         verify=False if strongest("insecure", False) else strongest("ca", True),
         addresses=dict(pair for source in reversed(sources) for pair in source.get(BY_NAME["resolve"]) or ()),
@@ -260,19 +268,20 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         debug=strongest("debug", False) or bool(config.getoption("usepdb", False)),
         debug_named=bool(sources[0].get(BY_NAME["debug"])),
         services=NamedServices.from_environment(environment),
+        own_dialect=None if dialect.name in DIALECTS else dialect,
     )
 
 
-def _criteria(sources: tuple[_Source, _Source, _Source]) -> tuple[Criterion, ...]:
+def _criteria(sources: tuple[_Source, _Source, _Source], default: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
     """The criteria of the run: the defaults, changed by each source in ascending order of precedence."""
-    criteria, option = DEFAULT_CRITERIA, BY_NAME["criterion"]
+    found, option = default, BY_NAME["criterion"]
     for source in reversed(sources):
         spelling = source.spelling(option)
         try:
-            criteria = with_changes(criteria, source.get(option) or (), spelling, demanded=source is sources[0])
+            found = with_changes(found, source.get(option) or (), spelling, demanded=source is sources[0])
         except ValueError as error:
             raise pytest.UsageError(f"{spelling}: {error}") from None
-    return criteria
+    return found
 
 
 def _from_variable(environment: Mapping[str, str], name: str, read: Callable[[str], Any]) -> Any:

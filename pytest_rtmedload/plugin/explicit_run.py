@@ -110,7 +110,7 @@ class LoadRun:
 
     async def _judged(self, body: Callable[..., Any], arguments: dict[str, Any]) -> Judged:
         self._calls += 1
-        given = marker_arguments(self._item) | checked(f"{self._item.nodeid}: load_run", arguments)
+        given = marker_arguments(self._item) | checked(f"{self._item.nodeid}: load_run", arguments, self._item.config)
         nodeid = self._item.nodeid if self._calls == 1 else f"{self._item.nodeid}#{self._calls}"
         spec = make_spec(nodeid, group_of(self._item, given), given, self._options)
         asynchronous = inspect.iscoroutinefunction(body)

@@ -12,7 +12,6 @@ import pytest
 
 from pytest_rtmedload.agent_provider import AgentUnderTest
 from pytest_rtmedload.backends.resolve import NotNamed, find
-from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
@@ -57,7 +56,7 @@ class Tests:
         agent = self._found(None)
         allowed = self._options.call_number if self._options.allow_calls else None
         number = FICTIONAL_NUMBER if agent["embedded"] else allowed
-        return AgentUnderTest(agent["url"], dialect_named(agent["dialect"]), agent["embedded"], number)
+        return AgentUnderTest(agent["url"], self._options.wire, agent["embedded"], number)
 
     def service(self, name: str) -> dict[str, Any]:
         """`url` and `key` of a service of the embedded agent (`llm`, `cosmos`, `speech`), started on demand.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_rtmedload.plugin.extensions import load_profiles
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence, Target
 from pytest_rtmedload.spec.durations import per_second, seconds, some_seconds
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_rtmedload.schedule.conductors import Conductor
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 DEFAULT_ERRORS: Final = 0.05
@@ -118,16 +122,17 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     for mark in reversed(list(item.iter_markers("load"))):
         if mark.args:
             raise ValueError(f"{item.nodeid}: load({mark.args[0]!r}): arguments are given by name, as load(p95=150)")
-        arguments |= checked(f"{item.nodeid}: load", mark.kwargs)
+        arguments |= checked(f"{item.nodeid}: load", mark.kwargs, item.config)
     return arguments
 
 
-def checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(where: str, given: Mapping[str, Any], config: pytest.Config) -> dict[str, Any]:
     """Arguments as the rest of the package takes them.
 
     Args:
         where: stands before the argument in messages.
         given: arguments as they were written.
+        config: pytest's, which knows the load profiles of hooks.
 
     Raises:
         ValueError: an argument that does not exist or cannot be.
@@ -138,7 +143,10 @@ def checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{where}() has no argument {name!r}; it has {', '.join(ARGUMENTS)}")
         by_suite = isinstance(value, Mapping) and name in SIZED_BY_SUITE
         try:
-            arguments[name] = _by_suite(value, ARGUMENTS[name]) if by_suite else ARGUMENTS[name](value)
+            if name == "shape":
+                arguments[name] = parse_shape(value, functools.partial(load_profiles, config))
+            else:
+                arguments[name] = _by_suite(value, ARGUMENTS[name]) if by_suite else ARGUMENTS[name](value)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{where}({name}={value!r}): {error}") from None
     if arguments.get("timeout") == 0:
@@ -174,7 +182,7 @@ def spec_of(item: pytest.Item, config: LoadConfig) -> LoadSpec:
 def make_spec(nodeid: str, group: str, arguments: Mapping[str, Any], config: LoadConfig) -> LoadSpec:
     """A load test from checked arguments and the options."""
     timeout = arguments.get("timeout", DEFAULT_TIMEOUT_S)
-    return LoadSpec(
+    spec = LoadSpec(
         nodeid=nodeid,
         group=group,
         timeout=timeout,
@@ -186,6 +194,36 @@ def make_spec(nodeid: str, group: str, arguments: Mapping[str, Any], config: Loa
         max_in_flight=arguments.get("max_in_flight"),
         **(_sizes(group, arguments, config) | (ONE_LOOK if config.debug else {})),
     )
+    if spec.shape.kind is not Kind.CUSTOM:
+        return spec
+    shape = _made(spec.shape, spec)
+    return replace(spec, shape=shape, users=_users_of(shape.conductor, spec.users))
+
+
+def _users_of(conductor: Conductor, otherwise: int) -> int:
+    """The most users that a conductor asks for, as far as it says so before it begins."""
+    with contextlib.suppress(Exception):  # one that fails does so again when its test runs, and is named there
+        return max(
+            (round(command.value) for command in conductor.commands() if command.kind == "users"), default=otherwise
+        )
+    return otherwise
+
+
+def _made(shape: Shape, spec: LoadSpec) -> Shape:
+    """The shape with the conductor that a hook's load profile makes for this test.
+
+    Raises:
+        ValueError: it makes none; one line.
+    """
+    if shape.profile is None:
+        return shape
+    try:
+        found = parse_shape(shape.profile(spec))
+    except Exception as error:
+        raise ValueError(f"shape {shape.text!r}: {type(error).__name__}: {error}") from error
+    if found.conductor is None:
+        raise ValueError(f"shape {shape.text!r}: its load profile returned {found.text!r}, not a Conductor")
+    return replace(found, text=shape.text)
 
 
 def _sizes(group: str, arguments: Mapping[str, Any], config: LoadConfig) -> dict[str, Any]:

@@ -87,7 +87,11 @@ OTHERS: Final = (
         variables=("API_BASE_URL",),
     ),
     Option("ws_host", "URL of the agent's WebSockets (default: the agent's)", "URL", variables=("WS_BASE_URL",)),
-    Option("dialect", "wire formats the agent speaks: rtmedagent or artagent-v1 (default: rtmedagent)", "NAME"),
+    Option(
+        "dialect",
+        "wire formats the agent speaks: rtmedagent, artagent-v1 or one of a plugin (default: rtmedagent)",
+        "NAME",
+    ),
     Option(
         "header",
         "header of every request to the agent, as 'Name: value'; reports do not show its value",

@@ -19,6 +19,7 @@ from pytest_rtmedload.live.observer import Watch
 from pytest_rtmedload.plugin.event_log import RunJournal
 from pytest_rtmedload.plugin.live_view_hooks import NAME, StepsAside
 from pytest_rtmedload.plugin.load_tests import Tests
+from pytest_rtmedload.plugin.result_hooks import JudgedHook, ResultHooks
 from pytest_rtmedload.plugin.run_info import run_info
 from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.ci.publishers import announcers
@@ -88,7 +89,11 @@ class Run:
         self.coordinator: Coordination = SideBySide(coordinator) if side_by_side else coordinator()
         self._result: RunResult | None = None
         self._written: ReportFiles | None = None
-        self._announcers = announcers(os.environ, config.rootpath)
+        self._hooks = ResultHooks(config, options.redact)
+        self._machine = self._hooks.machine()
+        if config.hook.pytest_rtmedload_test_judged.get_hookimpls():
+            config.pluginmanager.register(JudgedHook(self._tell_judged))
+        self._announcers = announcers(os.environ, config.rootpath, self._hooks.ci_servers(os.environ))
         for announcer in self._announcers:
             config.pluginmanager.register(announcer.places)
         self._announced: list[str] = []
@@ -113,7 +118,11 @@ class Run:
         complete = ended and not session.shouldstop and not session.shouldfail
         self._result = result = self._judge(session, complete=complete)
         self._agents.stop()
-        self._written = write_reports(result, self._directory, self._started, *self._journal.close())
+        self._tell_judged()
+        further = self._hooks.reports(result)
+        samples, problems = self._journal.close()
+        problems = [*problems, *self._hooks.problems]
+        self._written = write_reports(result, self._directory, self._started, samples, problems, further)
         self._recovery.close(remove=self._written.json is not None)
         self._announced = [
             line
@@ -142,13 +151,18 @@ class Run:
         asked = Asked(self._options.criteria, self._options.targets, self._options.demanded_targets)
         elapsed = self.coordinator.elapsed
         run = judge_run(results, outcomes, end, strict=self._strict, complete=complete, duration_s=elapsed, asked=asked)
-        info = run_info(self._options, self._agents.info(), self._started, self._config.invocation_params.args)
+        arguments = self._config.invocation_params.args
+        info = run_info(self._options, self._agents.info(), self._started, arguments, self._machine)
         info = replace(info, ended_by=self._interrupts.received)
         return RunResult(run.summary, info, run.criteria, run.tests, run.outcomes)
 
     @property
     def _strict(self) -> bool:
         return self._options.suite.evidence is Evidence.STRICT
+
+    def _tell_judged(self) -> None:
+        """Hand new results to the hook, in pytest's thread."""
+        self._hooks.judged(self.coordinator.results)
 
     def write_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what the run came to."""

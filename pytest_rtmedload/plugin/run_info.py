@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import AgentInfo, RunInfo
 from pytest_rtmedload.text.redaction import redact_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pytest_rtmedload.spec.load_config import LoadConfig
@@ -20,7 +21,13 @@ PACKAGES: Final = ("pytest-rtmedload", "pytest", "pytest-asyncio", "numpy", "pyr
 """Whose versions a result names."""
 
 
-def run_info(config: LoadConfig, agent: AgentInfo, started: datetime, arguments: Sequence[str]) -> RunInfo:
+def run_info(
+    config: LoadConfig,
+    agent: AgentInfo,
+    started: datetime,
+    arguments: Sequence[str],
+    machine: Mapping[str, str] = MappingProxyType({}),
+) -> RunInfo:
     """The run's own description, without secrets.
 
     Args:
@@ -28,6 +35,7 @@ def run_info(config: LoadConfig, agent: AgentInfo, started: datetime, arguments:
         agent: the system under test.
         started: local time with offset.
         arguments: pytest's command line.
+        machine: further facts about the machine.
     """
     return RunInfo(
         started=started.isoformat(timespec="seconds"),
@@ -35,7 +43,7 @@ def run_info(config: LoadConfig, agent: AgentInfo, started: datetime, arguments:
         agent=agent,
         seed=config.seed,
         versions={"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
-        machine=_machine(),
+        machine={**machine, **_machine()},
         command=" ".join(["pytest", redact_command(list(arguments), config.secrets)]).strip(),
     )
 

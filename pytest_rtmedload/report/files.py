@@ -9,11 +9,14 @@ so that `latest` is never an older run. Every file is there completely or as it 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import secrets
 import shutil
 import tempfile
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.report import csv_report, json_report
@@ -22,7 +25,7 @@ from pytest_rtmedload.report.written import ReportFiles
 from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -32,6 +35,9 @@ PREFIX = "load_test_report_"
 SUFFIXES = (".json", ".csv", "_timeline.csv", ".html", "_summary.log")
 SAMPLES_SUFFIX = "_samples.csv"
 """Of the samples one by one, which are written while the run goes on; only on request."""
+TAKEN: Final = frozenset((*SUFFIXES, SAMPLES_SUFFIX))
+SUFFIX: Final = re.compile(r"[._][A-Za-z0-9._-]*\.?[A-Za-z0-9]+")
+"""What the ending of a further report's name looks like."""
 _OPTION = "name another directory with --load-report-dir"
 _TURN_S: Final = 5.0
 """The longest another run is waited for that renews its `latest` copies, which takes milliseconds."""
@@ -63,6 +69,7 @@ def write_reports(
     stamp: datetime,
     samples: Path | None = None,
     problems: Iterable[str] = (),
+    further: Mapping[str, bytes] = MappingProxyType({}),
     *,
     latest: bool = True,
 ) -> ReportFiles:
@@ -74,6 +81,7 @@ def write_reports(
         stamp: names the files, `load_test_report_<YYYYmmdd_HHMMSS>…`; a second run in that second gets `_2`.
         samples: the file of samples, complete, which is given the name it should have beside the others.
         problems: what went wrong before; one line each.
+        further: the content of further reports, by the ending of their names.
         latest: False for a run that is not the latest: the `latest` copies stay as they are.
 
     Returns:
@@ -85,9 +93,10 @@ def write_reports(
         written.stem = directory / stack.enter_context(_reserved(directory, f"{PREFIX}{stamp:%Y%m%d_%H%M%S}"))
         if samples is not None:
             _adopt_samples(written, samples, written.stem)
-        _write_all(run, written, written.stem)
+        _write_all(run, written, written.stem, further)
         stack.enter_context(_turn(directory))
-        for suffix in (*SUFFIXES, SAMPLES_SUFFIX) if latest else ():
+        endings = dict.fromkeys((*SUFFIXES, SAMPLES_SUFFIX, *further, *_earlier_endings(directory)))
+        for suffix in endings if latest else ():
             _renew_latest(written, directory, suffix)
     return written
 
@@ -99,9 +108,19 @@ def _adopt_samples(written: ReportFiles, samples: Path, stem: Path) -> None:
         written.paths[SAMPLES_SUFFIX] = samples if path.exists() else samples.rename(path)
 
 
-def _write_all(run: RunResult, written: ReportFiles, stem: Path) -> None:
-    """Write the JSON first, then what people read."""
-    renderers = {".json": lambda: json_report.to_json(run), **_renderers(run, written)}
+def _earlier_endings(directory: Path) -> list[str]:
+    """Endings of the `latest` copies of earlier runs: one that this run does not write is removed."""
+    latest = f"{PREFIX}latest"
+    endings = [path.name.removeprefix(latest) for path in directory.glob(f"{latest}*")]
+    return [ending for ending in endings if SUFFIX.fullmatch(ending)]
+
+
+def _write_all(run: RunResult, written: ReportFiles, stem: Path, further: Mapping[str, bytes]) -> None:
+    """Write the JSON first, then further reports and what people read."""
+    given = {suffix: functools.partial(further.__getitem__, suffix) for suffix in further}
+    renderers: dict[str, Callable[[], bytes]] = {".json": lambda: json_report.to_json(run)}
+    renderers |= given
+    renderers |= _renderers(run, written)
     for suffix, render in renderers.items():
         path = stem.with_name(stem.name + suffix)
         with _noted(written, str(path)):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_BUILT_IN: Final = (".html", ".json", "_summary.log", ".csv", "_timeline.csv", "_samples.csv")
 
 
 @dataclass(slots=True)
@@ -28,5 +31,6 @@ class ReportFiles:
         return self.paths.get(".json")
 
     def main_paths(self) -> list[Path]:
-        """The files worth printing: for people first."""
-        return [self.paths[suffix] for suffix in (".html", ".json", "_summary.log") if suffix in self.paths]
+        """The files worth printing: for people first, then the further ones of hooks."""
+        named = [suffix for suffix in (".html", ".json", "_summary.log") if suffix in self.paths]
+        return [self.paths[suffix] for suffix in (*named, *(each for each in self.paths if each not in _BUILT_IN))]

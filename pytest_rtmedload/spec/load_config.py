@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_rtmedload.dialects import dialect_named
 from pytest_rtmedload.spec.endpoints import NamedServices
 from pytest_rtmedload.text.redaction import redact
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_rtmedload.dialects import Dialect
     from pytest_rtmedload.results.plan import Target
     from pytest_rtmedload.spec.criteria import Criterion
     from pytest_rtmedload.spec.suites import Suite
@@ -86,6 +88,13 @@ class LoadConfig:
     """True if `debug` was set on the command line."""
     services: NamedServices = field(default_factory=NamedServices)
     """The configured backend services, with their keys."""
+    own_dialect: Dialect | None = None
+    """The dialect, where a project or another plugin provides it."""
+
+    @property
+    def wire(self) -> Dialect:
+        """The dialect that is called `dialect`."""
+        return self.own_dialect or dialect_named(self.dialect)
 
     @property
     def directory(self) -> Path:

@@ -5,6 +5,7 @@ A shape is the parsed text and nothing more; the conductor applies it to a test 
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_rtmedload.spec.durations import some_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    LoadProfile = Callable[..., Any]
+    """Makes a `Conductor` from the `LoadSpec` and the arguments that are written in the shape, as texts."""
 
 FORMS: Final = (
     "steady, sustained, ramp, ramp(5..50), steps(5..50 by 5, 20s), spike(50, 10s), "
@@ -27,7 +31,9 @@ SHORTEST_STAGE_S: Final = 3.0
 SPIKE_SHARE: Final = 3
 """The measured time of a spike test is at least this many times the spike: before it, and after it to recover."""
 
-_CALL = re.compile(r"\s*([a-z]+)\s*(?:\(\s*(.*?)\s*\))?\s*")
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
+"""What the name of a load profile looks like."""
+_CALL = re.compile(rf"\s*({NAME.pattern})\s*(?:\(\s*(.*?)\s*\))?\s*")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\.\.\s*(\d+(?:\.\d+)?)")
 _USERS = re.compile(r"(\d+)\s*\.\.\s*(\d+)(?:\s+by\s+(\d+))?")
 
@@ -66,6 +72,8 @@ class Shape:
     """Length of each step or of the spike, or longest level of a search; None: from the test's duration."""
     conductor: Any = field(default=None, compare=False)
     """The custom `Conductor`."""
+    profile: LoadProfile | None = field(default=None, compare=False)
+    """Makes the conductor from the `LoadSpec`, where a hook provides the load profile."""
     text: str = field(default="steady", compare=False)
     """The shape as the user wrote it."""
 
@@ -117,22 +125,34 @@ class Shape:
         return replace(self, peak=min(self.peak, most)) if self.peak is not None else self
 
 
-def parse_shape(value: object) -> Shape:
+def parse_shape(value: object, profiles: Callable[[], Mapping[str, LoadProfile]] = dict) -> Shape:
     """The shape for a text or a custom conductor.
 
+    Args:
+        value: text or conductor.
+        profiles: gives the load profiles of hooks by name; called for names that are not built in.
+
     Raises:
-        ValueError: not one of `FORMS`.
+        ValueError: not one of `FORMS`, nor the name of a load profile.
     """
     if all(callable(getattr(value, name, None)) for name in ("phases", "commands", "arrivals")):
         return Shape(Kind.CUSTOM, conductor=value, text=type(value).__name__)
     match = _CALL.fullmatch(value.lower()) if isinstance(value, str) else None
-    if match is None or match[1] not in _READERS:
-        raise ValueError(f"{value!r} is not a shape: write one of {FORMS}")
     text = str(value).strip()
+    if match is None or match[1] not in _READERS:
+        own = {} if match is None else profiles()
+        if match is not None and match[1] in own:
+            made = functools.partial(_make, own[match[1]], tuple(_split(match[2] or "")))
+            return Shape(Kind.CUSTOM, profile=made, text=text)
+        raise ValueError(f"{value!r} is not a shape: write one of {', '.join([FORMS, *own])}")
     try:
         return replace(_READERS[match[1]](match[2] or ""), text=text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a shape: {error}") from None
+
+
+def _make(profile: LoadProfile, arguments: tuple[str, ...], spec: Any) -> Any:
+    return profile(spec, *arguments)
 
 
 def _plain(kind: Kind) -> Callable[[str], Shape]:
@@ -216,3 +236,5 @@ _READERS: Final[dict[str, Callable[[str], Shape]]] = {
     "arrivals": _arrivals,
     "capacity": _capacity,
 }
+BUILT_IN: Final = frozenset(_READERS)
+"""Names of shapes that hooks cannot give to load profiles."""

@@ -180,9 +180,7 @@ class VirtualUser:
     @property
     def dialect(self) -> Dialect:
         """The agent's wire protocol."""
-        from pytest_rtmedload.dialects import dialect_named  # noqa: PLC0415 - only calls need it
-
-        return dialect_named(self.settings.dialect)
+        return self.settings.wire
 
     # --- its calls
 

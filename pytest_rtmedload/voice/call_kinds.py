@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlencode
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER, CORRELATION_ID_HEADER, audio_metadata, dtmf_data
 from pytest_rtmedload.voice.connection import Line
 from pytest_rtmedload.voice.sink import Recorder
-from pytest_rtmedload.voice.speech import BrowserSpeech, PhoneSpeech
+from pytest_rtmedload.voice.speech import BrowserSpeech, CodecSpeech, PhoneSpeech
 from pytest_rtmedload.voice.voice_call import VoiceCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_rtmedload.clients.connecting import Connecting
     from pytest_rtmedload.dialects import Dialect
+    from pytest_rtmedload.dialects.codec import Codec
     from pytest_rtmedload.voice.pacer import Pacer
     from pytest_rtmedload.voice.speech import Speech
 
@@ -46,25 +48,24 @@ class Caller(Recorder, Protocol):
 
 
 class PhoneCall(VoiceCall):
-    """A call over the media socket of Azure Communication Services."""
+    """A call over the agent's media socket: that of Azure Communication Services, or as the dialect's codec says."""
 
     def __init__(
         self, user: Caller, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
         """The call connection id that the agent is told."""
-        wire = user.dialect.voice.phone
-        query = f"?{urlencode({wire.id_in_query: self.call_id})}" if wire.id_in_query else ""
-        headers = {CONNECTION_ID_HEADER: self.call_id, CORRELATION_ID_HEADER: str(uuid.uuid4())}
-        metadata = orjson.dumps(audio_metadata(str(uuid.uuid4()))).decode()
+        dialect, wire = user.dialect, user.dialect.voice.phone
+        self._codec = None if wire.codec is None else wire.codec(self.call_id, user.number)
+        side = _of_acs(self.call_id, user.number, wire.rate) if self._codec is None else _of_codec(self._codec)
         super().__init__(
             user,
-            _line(user, user.dialect.paths.call_stream + query, headers),
-            PhoneSpeech(f"4:{user.number}"),
+            _line(user, dialect.paths.call_stream, wire.id_in_query, self.call_id, side.headers),
+            side.speech,
             user.pacer,
             limit=user.connecting.timeout if limit is None else limit,
-            rate=wire.rate,
-            opening=(metadata,),
+            rate=side.rate,
+            opening=side.opening,
             keep=keep,
         )
 
@@ -73,13 +74,14 @@ class PhoneCall(VoiceCall):
 
         Raises:
             ValueError: a key that no phone has.
+            NotImplementedError: the dialect's codec has no message for keys.
             CallEnded: the connection is gone.
         """
         unknown = set(keys.upper()) - set(KEYS)
         if unknown or not keys:
             raise ValueError(f"{keys!r} cannot be pressed: a phone has the keys {KEYS}")
         for key in keys.upper():
-            self.write(orjson.dumps(dtmf_data(key)).decode())
+            self.write(orjson.dumps(dtmf_data(key)).decode() if self._codec is None else self._codec.key(key))
 
 
 class BrowserCall(VoiceCall):
@@ -90,15 +92,19 @@ class BrowserCall(VoiceCall):
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
         """The session id that the agent is told."""
-        wire = user.dialect.voice.browser
-        speech: Speech = BrowserSpeech()
+        dialect, wire = user.dialect, user.dialect.voice.browser
+        if wire.codec is None:
+            side = Side(BrowserSpeech(), wire.rate)
+        else:
+            side = _of_codec(wire.codec(self.call_id, user.number))
         super().__init__(
             user,
-            _line(user, f"{user.dialect.paths.realtime}?{urlencode({wire.id_in_query: self.call_id})}", {}),
-            speech,
+            _line(user, dialect.paths.realtime, wire.id_in_query, self.call_id, side.headers),
+            side.speech,
             user.pacer,
             limit=user.connecting.timeout if limit is None else limit,
-            rate=wire.rate,
+            rate=side.rate,
+            opening=side.opening,
             keep=keep,
         )
 
@@ -111,11 +117,33 @@ class BrowserCall(VoiceCall):
         self.write(text)
 
 
-def _line(user: Caller, url: str, headers: Mapping[str, str]) -> Line:
+class Side(NamedTuple):
+    """The caller's side of a call on the wire."""
+
+    speech: Speech
+    rate: int
+    """Samples per second of the agent's audio."""
+    opening: Sequence[str | bytes] = ()
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+def _of_acs(call_id: str, number: str, rate: int) -> Side:
+    metadata = orjson.dumps(audio_metadata(str(uuid.uuid4()))).decode()
+    headers = {CONNECTION_ID_HEADER: call_id, CORRELATION_ID_HEADER: str(uuid.uuid4())}
+    return Side(PhoneSpeech(f"4:{number}"), rate, (metadata,), headers)
+
+
+def _of_codec(codec: Codec) -> Side:
+    return Side(CodecSpeech(codec), codec.rate, codec.opening(), codec.headers())
+
+
+def _line(user: Caller, path: str, parameter: str | None, call_id: str, headers: Mapping[str, str]) -> Line:
+    """The socket of a call, whose id stands in the path, in a query parameter, or in neither."""
+    query = f"?{urlencode({parameter: call_id})}" if parameter else ""
     reach = user.connecting
     return Line(
         user,
-        url,
+        path.replace("{id}", quote(call_id, safe="")) + query,
         base_url=reach.base_url,
         headers_for=reach.headers_for,
         headers=headers,
@@ -123,4 +151,5 @@ def _line(user: Caller, url: str, headers: Mapping[str, str]) -> Line:
         redact=reach.redact,
         verify=reach.verify,
         addresses=reach.addresses,
+        call_id=call_id,
     )

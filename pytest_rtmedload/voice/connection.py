@@ -6,6 +6,7 @@ What the end of a connection means for the call is the call's to say, so nothing
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pytest_rtmedload.clients.websocket.handshake import dressed, find
 from pytest_rtmedload.clients.websocket.samples import Samples
@@ -33,6 +34,7 @@ class Line(Session):
         redact: takes secrets out of what the agent says.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         addresses: host and port → the address to connect to, where a name is not to be looked up.
+        call_id: shown as `{id}` where the path holds it, so that the messages of all calls are the same.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place
@@ -47,9 +49,11 @@ class Line(Session):
         redact: Callable[[str], str],
         verify: bool | str = True,
         addresses: Mapping[tuple[str, int], str] | None = None,
+        call_id: str = "",
     ) -> None:
         target = find(url, base_url)
-        self.name = target.path.partition("?")[0]
+        path = target.path.partition("?")[0]
+        self.name = path.replace(quote(call_id, safe=""), "{id}") if call_id else path
         """The path, for messages."""
         self._headers = dressed(target, headers_for(target.url.origin_ascii), headers, ())
         self._tell: Callable[[Loss], None] | None = None

@@ -9,12 +9,15 @@ audio as well, which would be heard twice.
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from pytest_rtmedload.dialects.heard import AgentText, Audio, Garbage, OtherMessage, StopAudio, Understood
+
 if TYPE_CHECKING:
+    from pytest_rtmedload.dialects.heard import Heard
+
     Message = str | bytes
     """One whole message of a socket: text or binary."""
 
@@ -24,57 +27,6 @@ MOST_RATE: Final = 192_000
 MOST_TEXT: Final = 20_000
 """Characters of what was said in one turn: some twenty minutes of speech."""
 
-
-class Audio(NamedTuple):
-    """Sound: 16-bit little-endian mono PCM."""
-
-    pcm: bytes
-    rate: int | None
-    """Samples per second; None: as agreed when the call began."""
-    more: bool
-    """Whether the agent said that the answer goes on after this."""
-    of_interface: bool = False
-    """Meant for browsers."""
-
-
-class Stop(NamedTuple):
-    """What has not sounded must not."""
-
-    of_interface: bool = False
-    """Meant for browsers."""
-
-
-class Understood(NamedTuple):
-    """What the agent took the caller to have said."""
-
-    text: str
-    endpointing_ms: float | None
-    """How long it waited to be sure that the caller had finished, when it tells."""
-
-
-class Said(NamedTuple):
-    """Text of the agent's answer."""
-
-    text: str
-    whole: bool
-    """True: the whole answer; False: one more sentence of it."""
-
-
-class Other(NamedTuple):
-    """Something of the user interface, of no interest to a caller."""
-
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Garbage:
-    """What no agent should send."""
-
-    reason: str
-    """One line, the same for equal cases."""
-
-
-Heard = Audio | Stop | Understood | Said | Other | Garbage
 
 _SENTENCE: Final = "assistant_streaming"
 _AGENT_TEXTS: Final = ("assistant", "assistant_final", _SENTENCE)
@@ -102,7 +54,7 @@ def read(message: Message) -> Heard:
 def read_on_phone(message: Message) -> Heard:
     """The same on a phone call."""
     heard = read(message)
-    return Other("for browsers") if isinstance(heard, (Audio, Stop)) and heard.of_interface else heard
+    return OtherMessage("for browsers") if isinstance(heard, (Audio, StopAudio)) and heard.of_interface else heard
 
 
 def _media(kind: str, fields: dict[str, Any]) -> Heard:
@@ -112,7 +64,7 @@ def _media(kind: str, fields: dict[str, Any]) -> Heard:
         if not isinstance(body, dict):
             return Garbage("audio without data")
         return _audio(body.get("data") or body.get("Data") or _get(body, "data"))
-    return Stop() if kind == "stopaudio" else Other(kind)
+    return StopAudio() if kind == "stopaudio" else OtherMessage(kind)
 
 
 def _interface(fields: dict[str, Any]) -> Heard:
@@ -127,7 +79,7 @@ def _interface(fields: dict[str, Any]) -> Heard:
         return Audio(heard.pcm, rate, more, of_interface=True) if isinstance(heard, Audio) else heard
     if kind == "control":
         stops = str(fields.get("action", "")).lower() in _STOP_ACTIONS
-        return Stop(of_interface=True) if stops else Other("control")
+        return StopAudio(of_interface=True) if stops else OtherMessage("control")
     return _text(kind, fields)
 
 
@@ -136,16 +88,16 @@ def _text(kind: str, fields: dict[str, Any]) -> Heard:
     inner = payload if isinstance(payload, dict) else fields
     text = inner.get("message") or inner.get("content", inner.get("message"))
     if not isinstance(text, str):
-        return Other(kind)
+        return OtherMessage(kind)
     if len(text) > MOST_TEXT:
         return Garbage(f"a text of more than {MOST_TEXT} characters")
     if kind in _AGENT_TEXTS:
-        return Said(text, whole=kind != _SENTENCE)
+        return AgentText(text, whole=kind != _SENTENCE)
     speaker = _speaker(kind, inner, fields)
     if speaker == "user":
         waited = inner.get("endpointing_ms")
         return Understood(text, float(waited) if isinstance(waited, int | float) else None)
-    return Said(text, whole=True) if speaker == "assistant" else Other(kind)
+    return AgentText(text, whole=True) if speaker == "assistant" else OtherMessage(kind)
 
 
 def _speaker(kind: str, inner: dict[str, Any], fields: dict[str, Any]) -> str:
@@ -164,7 +116,7 @@ def _audio(data: object) -> Heard:
         return Garbage("audio that is not base64")
     if len(pcm) % BYTES_PER_SAMPLE:
         return Garbage("audio that ends in the middle of a sample")
-    return Audio(pcm, None, more=False) if pcm else Other("empty audio")
+    return Audio(pcm, None, more=False) if pcm else OtherMessage("empty audio")
 
 
 def _get(fields: dict[str, Any], name: str) -> Any:

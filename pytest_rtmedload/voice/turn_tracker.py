@@ -19,7 +19,7 @@ from pytest_rtmedload.voice.turns import Kind, Turn
 
 if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
-    from pytest_rtmedload.voice.messages import Audio, Said, Understood
+    from pytest_rtmedload.dialects.heard import AgentText, Audio, Understood
 
 NEW_ANSWER_NS: Final = 250_000_000
 """Nothing arrived for so long: what comes next is another answer."""
@@ -160,7 +160,7 @@ class Call:
         self.asked.understood = message.text
         self.asked.endpointing_ms = message.endpointing_ms
 
-    def said(self, message: Said) -> None:
+    def said(self, message: AgentText) -> None:
         """The agent tells its answer as text."""
         if message.whole:
             self.turn.whole_text = message.text

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.audio import RATE, clip_from
 from pytest_rtmedload.clients.websocket.loss import NotInTime
+from pytest_rtmedload.dialects.heard import AgentText, Audio, Garbage, StopAudio, Understood
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice import messages
 from pytest_rtmedload.voice.errors import CallEnded, CallError, NoAnswer
 from pytest_rtmedload.voice.pacer import FRAME_NS
 from pytest_rtmedload.voice.speech import speaking
@@ -23,7 +23,7 @@ from pytest_rtmedload.voice.waiters import Waits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_rtmedload.audio import Clip
     from pytest_rtmedload.clients.websocket.connection import Connection
@@ -66,7 +66,7 @@ class VoiceCall:
         *,
         limit: float,
         rate: int = RATE,
-        opening: tuple[str, ...] = (),
+        opening: Sequence[str | bytes] = (),
         keep: bool = False,
     ) -> None:
         self._recorder = recorder
@@ -111,8 +111,8 @@ class VoiceCall:
         self._call.connected(connection.opened_ns)
         early = connection.inbox.drain()  # it came with the 101
         connection.deliver = self._received
-        for text in self._opening:
-            connection.write(text, text=True)
+        for message in self._opening:
+            connection.write(message, text=isinstance(message, str))
         for message in early:
             self._received(message, connection.opened_ns)
         if connection.loss is None:
@@ -205,15 +205,15 @@ class VoiceCall:
         await self.say(clip)
         return Answer.of(turn, measured)
 
-    def write(self, message: str) -> None:
-        """Send a text message beside the audio; no sample.
+    def write(self, message: str | bytes) -> None:
+        """Send a message in addition to the audio; no sample.
 
         Raises:
             CallEnded: the connection is gone.
         """
         self._check_line()
         if self._connection is not None:
-            self._connection.write(message, text=True)
+            self._connection.write(message, text=isinstance(message, str))
 
     async def hang_up(self) -> None:
         """End the call; no sample, but who still waits for an answer has a censored one. Can be called again."""
@@ -275,15 +275,15 @@ class VoiceCall:
             return
         call = self._call
         match self._speech.read(message):
-            case messages.Audio() as audio:
+            case Audio() as audio:
                 call.audio(audio, read_ns)
-            case messages.Stop():
+            case StopAudio():
                 call.stop(read_ns)
-            case messages.Understood() as understood:
+            case Understood() as understood:
                 call.understood(understood)
-            case messages.Said() as said:
+            case AgentText() as said:
                 call.said(said)
-            case messages.Garbage(reason):
+            case Garbage(reason):
                 self._recorder.error(f"{self._line.name}: {reason}")
         self._advanced(read_ns)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_rtmedload.agent_provider import AgentProvider
+from pytest_rtmedload.dialects import RTMEDAGENT
 from pytest_rtmedload.results.model import TestResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.shards.coordinator import Coordinator
@@ -163,7 +164,8 @@ def test_the_agent_is_looked_for_once_however_many_want_it(monkeypatch: pytest.M
         assert go_on.wait(10)
 
     monkeypatch.setattr("pytest_rtmedload.agent_provider.ask", ask)
-    config: Any = SimpleNamespace(host="http://agent.example", dialect="rtmedagent", verify=True, addresses={})
+    settings = {"dialect": "rtmedagent", "wire": RTMEDAGENT, "verify": True, "addresses": {}}
+    config: Any = SimpleNamespace(host="http://agent.example", **settings)
     agents = AgentProvider(config)
     threads = [threading.Thread(target=agents.known) for _ in range(4)]
     for thread in threads:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_rtmedload.audio import Clip, clip
+from pytest_rtmedload.dialects.heard import Audio
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.messages import Audio
 from pytest_rtmedload.voice.turn_tracker import Call, Sample, Value
 
 MS = 1_000_000

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_rtmedload.audio import Clip
+from pytest_rtmedload.dialects.heard import AgentText, Understood
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.messages import Said, Understood
 from pytest_rtmedload.voice.turn_tracker import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE
 from pytest_rtmedload.voice.turns import Kind
 from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
@@ -119,13 +119,13 @@ def test_the_response_is_the_loop_less_a_possible_endpointing_time(
     greeted: Scene, endpointing_ms: float | None, response: list[object]
 ) -> None:
     greeted.say(1_000).call.understood(Understood("my chess hurts", endpointing_ms))
-    greeted.call.said(Said("How", whole=False))
-    greeted.call.said(Said("long?", whole=False))
+    greeted.call.said(AgentText("How", whole=False))
+    greeted.call.said(AgentText("long?", whole=False))
     greeted.to(5_500).hear(voice(300)).to(9_000)
     assert greeted.samples(RESPONSE) == response
     assert greeted.value("stt.wer") == [pytest.approx(1 / 3)]
     assert greeted.call.asked.text == "How long?"
-    greeted.call.said(Said("For how long?", whole=True))
+    greeted.call.said(AgentText("For how long?", whole=True))
     assert greeted.call.asked.text == "For how long?"
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_rtmedload.dialects.heard import Understood
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.voice.messages import Understood
 from pytest_rtmedload.voice.turn_tracker import BARGE_IN, FIRST_BYTE, GREETING, LOOP, MOST_TURNS, RESPONSE, Call, Sample
 from pytest_rtmedload.voice.turns import Kind
 from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice

@@ -8,18 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_rtmedload.voice.messages import (
-    MOST_TEXT,
-    Audio,
-    Garbage,
-    Heard,
-    Other,
-    Said,
-    Stop,
-    Understood,
-    read,
-    read_on_phone,
-)
+from pytest_rtmedload.dialects.heard import AgentText, Audio, Garbage, Heard, OtherMessage, StopAudio, Understood
+from pytest_rtmedload.voice.messages import MOST_TEXT, read, read_on_phone
 
 PCM = bytes(range(256)) * 20
 TEXT = st.text(alphabet='aAU=/0 "\\{}[]:,\0ä\ud800', max_size=20)
@@ -87,8 +77,8 @@ def test_audio_of_a_browser_without_a_rate() -> None:
     ],
 )
 def test_a_phone_call_is_stopped_in_every_casing(message: dict[str, Any]) -> None:
-    assert told(**message) == Stop()
-    assert read_on_phone(json.dumps(message)) == Stop()
+    assert told(**message) == StopAudio()
+    assert read_on_phone(json.dumps(message)) == StopAudio()
 
 
 @pytest.mark.parametrize(
@@ -99,17 +89,17 @@ def test_a_phone_call_is_stopped_in_every_casing(message: dict[str, Any]) -> Non
     ],
 )
 def test_a_browser_is_stopped_by_a_control_message(message: dict[str, Any]) -> None:
-    assert told(**message) == Stop(of_interface=True)
+    assert told(**message) == StopAudio(of_interface=True)
 
 
 def test_other_control_messages_stop_nothing() -> None:
-    assert told(type="control", action="mute") == Other("control")
+    assert told(type="control", action="mute") == OtherMessage("control")
 
 
 def test_a_phone_plays_and_obeys_only_what_acs_knows() -> None:
     """One version sends its audio twice on the phone's socket: the browser's form is heard by nobody there."""
     for message in ({"type": "audio_data", "data": b64()}, {"type": "control", "action": "audio_stop"}):
-        assert isinstance(read_on_phone(json.dumps(message)), Other)
+        assert isinstance(read_on_phone(json.dumps(message)), OtherMessage)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +147,7 @@ def test_what_the_agent_understood(message: dict[str, Any], understood: tuple[st
     ],
 )
 def test_what_the_agent_says(message: dict[str, Any], text: str, whole: bool) -> None:
-    assert told(**message) == Said(text, whole)
+    assert told(**message) == AgentText(text, whole)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +169,7 @@ def test_what_the_agent_says(message: dict[str, Any], text: str, whole: bool) ->
     ],
 )
 def test_what_is_of_no_interest_to_a_caller(message: dict[str, Any]) -> None:
-    assert isinstance(told(**message), Other)
+    assert isinstance(told(**message), OtherMessage)
 
 
 @pytest.mark.parametrize(
@@ -235,4 +225,4 @@ def test_no_object_raises(fields: dict[str, Any]) -> None:
 
 @given(TEXT | st.binary())
 def test_no_message_raises(message: str | bytes) -> None:
-    assert isinstance(read(message), Garbage | Other)
+    assert isinstance(read(message), Garbage | OtherMessage)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pytest_rtmedload.audio import RATE, Clip
 from pytest_rtmedload.audio.library import clip
 from pytest_rtmedload.audio.pcm import read_wav, resample
+from pytest_rtmedload.dialects.heard import AgentText, Audio, Understood
 from pytest_rtmedload.results.recording import Outcome, Recording
-from pytest_rtmedload.voice.messages import Audio, Said, Understood
 from pytest_rtmedload.voice.recording import writer
 from pytest_rtmedload.voice.recording.picture import picture
 from pytest_rtmedload.voice.timeline import KeptCall, moments_of
@@ -83,7 +83,7 @@ def whole_call() -> KeptCall:
     script.hears(300, HELLO.samples)
     ended = script.says(5_000, ASKED)
     script.call.understood(Understood("I have a sharp pane in my chest.", 200.0))
-    script.call.said(Said("Call 911 <now> & wait.", whole=True))
+    script.call.said(AgentText("Call 911 <now> & wait.", whole=True))
     script.hears(ended + 365, resample(ANSWER.samples, RATE, 24_000), 24_000)
     begin = ended + 2_000
     ended = script.says(begin, NEXT, stopped_at=begin + NEXT.voiced_begin_ms + 240)
@@ -272,7 +272,7 @@ def span(text: ET.Element) -> tuple[float, float]:
 def test_texts_of_others_do_no_harm(hostile: str, tmp_path: Path) -> None:
     script = Script()
     script.says(100, ASKED)
-    script.call.said(Said(hostile, whole=True))
+    script.call.said(AgentText(hostile, whole=True))
     script.call.understood(Understood(hostile, None))
     script.hears(4_000, ANSWER.samples)
     call = script.hangs_up(9_000, f"tests/test_x.py::test_x[{hostile}]")

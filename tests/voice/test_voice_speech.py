@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pytest_rtmedload.audio import Clip, clip
+from pytest_rtmedload.dialects.heard import Audio, Garbage, OtherMessage
 from pytest_rtmedload.dialects.voice import audio_data
-from pytest_rtmedload.voice.messages import Audio, Garbage, Other
 from pytest_rtmedload.voice.speech import FRAME_BYTES, SILENCE, BrowserSpeech, PhoneSpeech, Speech, speaking
 
 STAMP = b"2026-01-31T12:00:00.020Z"
@@ -53,7 +53,7 @@ def test_a_clip_is_encoded_once(speech: Speech) -> None:
 def test_a_phone_hears_no_audio_for_browsers() -> None:
     message = '{"type": "audio_data", "data": "AAA="}'
     assert isinstance(BrowserSpeech().read(message), Audio)
-    assert PhoneSpeech("4:+1").read(message) == Other("for browsers")
+    assert PhoneSpeech("4:+1").read(message) == OtherMessage("for browsers")
     assert PhoneSpeech("4:+1").read(b"") == Garbage("binary where a text message is due")
 
 

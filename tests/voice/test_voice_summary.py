@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_rtmedload.dialects.heard import AgentText, Understood
 from pytest_rtmedload.results.conversations import Conversed
-from pytest_rtmedload.voice.messages import Said, Understood
 from pytest_rtmedload.voice.summary import LONGEST_TEXT, conversed
 from pytest_rtmedload.voice.timeline import KeptCall, moments_of
 from pytest_rtmedload.voice.turn_tracker import Sample
@@ -38,7 +38,7 @@ def talk() -> KeptCall:
     for wait in (400, 800):
         scene.say(600)
         scene.call.understood(Understood(LINE.text, 200.0))
-        scene.call.said(Said("Where does it hurt?", whole=True))
+        scene.call.said(AgentText("Where does it hurt?", whole=True))
         scene.to(scene.at + wait).hear(voice(3_000)).to(scene.at + 1_000)
         if wait == 400:
             scene.to(scene.at + 4_000)
@@ -93,7 +93,7 @@ def test_a_call_without_an_answer_is_no_example() -> None:
 
 def test_a_talkative_agent_is_cut_short() -> None:
     scene = Scene().connect().say(600)
-    scene.call.said(Said("word " * 500, whole=True))
+    scene.call.said(AgentText("word " * 500, whole=True))
     scene.to(scene.at + 400).hear(voice(600)).to(scene.at + 2_000)
     answer = told(ended(scene)).told.turns[-1].answer
     assert len(answer) == LONGEST_TEXT

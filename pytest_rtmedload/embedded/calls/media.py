@@ -58,7 +58,7 @@ class Media:
         named = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == _HEADER), None)
         socket, index, some = scope["state"][SOCKET], next(self._index), uuid.uuid4().hex[:8]
         if scope["path"] == self._office.dialect.paths.realtime:
-            name = query.get(voice.browser.id_in_query) or named or some
+            name = query.get(voice.browser.id_in_query or "") or named or some
             return BrowserLeg(self._office, socket, self._browser_audio, name, index)
         if voice.phone.id_in_query is not None:
             named = query.get(voice.phone.id_in_query) or named or f"media_{some}"

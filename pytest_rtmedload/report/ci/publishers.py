@@ -15,14 +15,14 @@ from pytest_rtmedload.report.ci.github import GitHubActions
 from pytest_rtmedload.text.formats import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_rtmedload.report.written import ReportFiles
     from pytest_rtmedload.results.model import RunResult
 
 
-class Server(Protocol):
+class CiServer(Protocol):
     """A CI server."""
 
     @property
@@ -48,7 +48,7 @@ class Announcer:
         root: what pytest's paths are relative to.
     """
 
-    def __init__(self, server: Server, root: Path) -> None:
+    def __init__(self, server: CiServer, root: Path) -> None:
         self._server = server
         self.places = Places(root, server.checkout)
         """To be registered with pytest: its reports say where tests are."""
@@ -76,7 +76,7 @@ def _problem(error: Exception) -> str:
     return one_line(f"summary for the CI server: {detail}", 300)
 
 
-def announcers(environment: Mapping[str, str], root: Path) -> list[Announcer]:
-    """Those for the servers that name themselves; usually none or one."""
+def announcers(environment: Mapping[str, str], root: Path, further: Iterable[CiServer] = ()) -> list[Announcer]:
+    """Those for the servers that name themselves, usually none or one, and for further ones."""
     found = (find(environment) for find in (GitHubActions.found, AzureDevOps.found))
-    return [Announcer(server, root) for server in found if server is not None]
+    return [Announcer(server, root) for server in (*found, *further) if server is not None]

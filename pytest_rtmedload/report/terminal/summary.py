@@ -133,4 +133,5 @@ def _foot(written: Sequence[str], problems: Sequence[str]) -> Iterator[Line]:
     for path in written:
         yield (Span(f"written: {path}", "faint"),)
     for problem in problems:
-        yield from wrapped(f"not written: {problem}", "", hanging="    ", tone="bad")
+        text = problem if problem.startswith("hook ") else f"not written: {problem}"
+        yield from wrapped(text, "", hanging="    ", tone="bad")
