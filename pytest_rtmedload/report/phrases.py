@@ -287,4 +287,7 @@ def metric_row(name: str, metric: MetricResult, per_second: float | None) -> tup
 
 def load(test: TestResult) -> str:
     """The load in a few words: users of the closed model, the rate and most in flight of the open one."""
-    return f"up to {test.users:,} in flight" if test.model == "open" else formats.count(test.users, "user")
+    if test.model != "open":
+        return formats.count(test.users, "user")
+    flight = f"up to {test.users:,} in flight"
+    return flight if test.planned_rate is None else f"{formats.rate(test.planned_rate)} planned, {flight}"

@@ -248,6 +248,7 @@ class TestResult:
     complete: bool
     """False when the test was cut short: what stands here is partial."""
     users: int
+    """Most at once; in the open model, iterations in flight at once, as counted once a second."""
     shards: int
     duration_s: float
     """Length of the measured phase in fact, not as planned."""
@@ -292,6 +293,8 @@ class TestResult:
     """A typical and a slow call, turn by turn."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
+    planned_rate: float | None = None
+    """Most arrivals per second of the open model, as planned; None in the closed one."""
     outcome: str = ""
     """How pytest ended the test: `passed`, `failed`, `error`, `xfailed` …; empty where that is not known."""
 

@@ -95,6 +95,8 @@ class TestPlan:
     critical: bool = False
     negative: bool = False
     shards: int = 1
+    planned_rate: float | None = None
+    """Most arrivals per second of the open model; None in the closed one."""
     parts: tuple[ShardPart, ...] = ()
     """What each shard contributed; empty when there was only one."""
     started_s: float = 0.0

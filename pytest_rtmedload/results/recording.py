@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """A wrong answer: its latency is a series of its own and does not count as latency."""
     ABORTED = "aborted"
-    """An iteration that ended because an operation in it failed: the operation is counted, this is its consequence."""
+    """An iteration in which an operation failed: the operation is counted, this is its consequence."""
     CENSORED = "censored"
     """No answer within what was waited: known only to be slower than the recorded value."""
 

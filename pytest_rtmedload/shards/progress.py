@@ -182,6 +182,7 @@ class Progress:
             critical=spec.critical,
             negative=spec.negative,
             shards=len(self.parts),
+            planned_rate=spec.peak_rate,
             parts=self._facts(),
             started_s=self.started_s,
             saturated=spec.saturates,

@@ -70,8 +70,12 @@ class LoadSpec:
         """Most iterations in flight: the marker's limit, else the arrivals within one timeout."""
         if self.max_in_flight is not None:
             return self.max_in_flight
-        rate = max(self.shape.rates or (self.rate or 0.0, self.shape.peak or 0.0))
-        return max(1, min(MOST_IN_FLIGHT, ceil(rate * self.timeout)))
+        return max(1, min(MOST_IN_FLIGHT, ceil((self.peak_rate or 0.0) * self.timeout)))
+
+    @property
+    def peak_rate(self) -> float | None:
+        """Most arrivals per second, as planned; None in the closed model."""
+        return max(self.shape.rates or (self.rate or 0.0, self.shape.peak or 0.0)) if self.open else None
 
     @property
     def estimated_s(self) -> float | None:

@@ -28,14 +28,16 @@ def milliseconds(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Per cent, cut (not rounded) to one decimal, so that 99.96 % does not read as 100 %."""
+    """Per cent with one decimal, rounded, but cut where 99.96 % would read as 100 %."""
     if value is None or not math.isfinite(value):
         return NOTHING
     if 0 < value < 0.1:
         return "< 0.1 %"
     value = round(value, 9)  # 100 * 0.07 is 7.000000000000001
-    cut = math.floor(value * 10 + 1e-6) / 10
-    return f"{cut:.0f} %" if cut == int(cut) and value == cut else f"{cut:.1f} %"
+    shown = round(value, 1)
+    if shown == 100 != value:
+        shown = math.floor(value * 10 + 1e-6) / 10 if value < 100 else 100.1
+    return f"{shown:.0f} %" if shown == int(shown) and value == shown else f"{shown:.1f} %"
 
 
 def share(part: float, whole: float) -> str:

@@ -179,9 +179,17 @@ class Iterations:
             outcome = self._failed(user, error)
         finally:
             running.started_ns = 0
-        if running.cut is not None:
-            outcome = self._cut_off(running)  # whatever the body made of being cut off
+        if running.cut is not None or user.failed_operations:
+            outcome = self._true_outcome(running, outcome)
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
+
+    def _true_outcome(self, running: Running, outcome: Outcome) -> Outcome:
+        """How an iteration ended that was cut off, or in which an operation failed, whatever the body made of it."""
+        if running.cut is not None:
+            return self._cut_off(running)
+        if outcome is Outcome.OK:
+            return Outcome.CENSORED if running.user.unanswered else Outcome.ABORTED
+        return outcome
 
     def _cut_off(self, running: Running) -> Outcome:
         """What was cancelled by us is a sample: the iteration took longer than it was waited for."""

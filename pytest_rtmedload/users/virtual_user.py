@@ -48,6 +48,7 @@ class VirtualUser:
         self.settings = shared.settings
         self.thought_ns = 0
         self.failed_operations = 0
+        self.unanswered = 0
         self.failed_checks: list[str] = []
         self.late_ns = 0
         self._pauses = 0
@@ -73,6 +74,7 @@ class VirtualUser:
         append((start_ns - self.late_ns, start_ns, end_ns, self.user))
         if outcome != "ok":
             self.failed_operations += 1
+            self.unanswered += outcome == "censored"
 
     def error(self, message: str, example: str = "") -> None:
         """Count an error under its message."""
@@ -132,7 +134,7 @@ class VirtualUser:
         """Forget what belongs to the previous iteration."""
         self.iteration += 1
         self.thought_ns = 0
-        self.failed_operations = 0
+        self.failed_operations = self.unanswered = 0
         if self.failed_checks:
             self.failed_checks = []
         if self._tag:

@@ -51,7 +51,8 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         reasons=reasons,
         failed_test=fails_test(verdict, plan.evidence),
         complete=plan.interrupted is None,
-        users=plan.users,
+        users=_users(plan, recording),
+        planned_rate=plan.planned_rate,
         shards=plan.shards,
         duration_s=measured.duration_s,
         started_s=plan.started_s,
@@ -79,6 +80,11 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
         drift=course.drift,
         notes=course.notes + _notes(measured, named),
     )
+
+
+def _users(plan: TestPlan, recording: Recording) -> int:
+    """Users of the closed model; of the open one as many iterations as were in flight at once."""
+    return max(recording.users.values(), default=0) if plan.model == "open" else plan.users
 
 
 def fails_test(verdict: Verdict, evidence: str) -> bool:

@@ -174,3 +174,45 @@ def test_pytest_remembers_a_load_test_that_failed(load_run_of: LoadRun) -> None:
     load_run_of(sizes=()).assert_outcomes(skipped=2)
     assert json.loads(cache.read_text()) == {"test_it.py::test_bad": True}
     load_run_of("--lf", sizes=("--load-ramp=0",)).assert_outcomes(failed=1)
+
+
+def test_iterations_in_which_a_request_failed_are_failed_iterations(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        async def test_it(load_run):
+            async def body(load):
+                with load.measure("answered"):
+                    pass
+                try:
+                    with load.measure("refused"):
+                        raise ValueError("404")
+                except ValueError:
+                    pass
+
+            result = await load_run(body, iterations=20, errors=1.0)
+            assert result.errors == 1
+        """
+    )
+    load_run_of("--junit-xml=out.xml").assert_outcomes(passed=1)
+    test = load_run_of.result()["tests"][0]
+    assert (test["iterations"], test["failed"], test["failed_alone"]) == (60, 60, 0)
+    assert 'name="load.errors" value="60"' in (load_run_of.pytester.path / "out.xml").read_text()
+    summary = load_run_of.result()["summary"]
+    assert (summary["success_rate"], summary["iterations_failed"]) == (50, 60)
+
+
+def test_an_open_test_is_shown_by_its_rate(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load(rate=20)
+        async def test_it(load):
+            load.record("x", 1)
+        """
+    )
+    result = load_run_of()
+    test = load_run_of.result()["tests"][0]
+    assert test["users"] < 20  # and not the 600 that may be in flight before a time-out
+    assert test["planned_rate"] == 20
+    result.stdout.fnmatch_lines(["*20/s planned, up to * in flight*"])

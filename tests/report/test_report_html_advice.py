@@ -74,7 +74,7 @@ def test_a_lost_shard_is_looked_for() -> None:
 def test_a_slow_metric_is_told_with_its_seconds() -> None:
     test = failing_test()
     assert told(test) == [
-        "POST /api/call p95 is 20.6 % above its limit, in 4 of 16 seconds, from second 12 to 15; look at the agent then"
+        "POST /api/call p95 is 20.7 % above its limit, in 4 of 16 seconds, from second 12 to 15; look at the agent then"
     ]
     far = [dataclasses.replace(t, value=32 * t.limit) if t.name == "p95" else t for t in test.targets]
     assert told(dataclasses.replace(test, targets=far))[0].startswith("POST /api/call p95 is 32 times its limit, in 4")

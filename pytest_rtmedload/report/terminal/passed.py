@@ -86,7 +86,7 @@ def _rank(target: TargetResult, test: TestResult) -> tuple[bool, bool]:
 
 
 def _load(test: TestResult) -> str:
-    users = f"up to {test.users:,} in flight" if test.model == "open" else formats.count(test.users, "user")
+    users = phrases.load(test)
     rate = formats.rate(test.rate, at_least=test.saturated)
     shards = phrases.shards_line(test) if test.shards > 1 else ""
     return ", ".join(part for part in (users, rate, shards) if part not in ("", formats.NOTHING))
