@@ -16,6 +16,7 @@ import numpy as np
 
 from pytest_rtmedload.results.conversations import Conversations
 from pytest_rtmedload.results.details import SlowOperation
+from pytest_rtmedload.results.folding import MOST_NAMES, OTHER, BoundedNames
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 _FOREVER = 2**62
+TOO_MANY_TAGS = f"more than {MOST_NAMES} tags: samples of further ones are tagged with the value '{OTHER}'"
 
 
 def warm_up() -> None:
@@ -64,9 +66,20 @@ class Recorder:
         response_time: record the response time (end − intended start) beside the service time: open model.
         each: keep the samples one by one as well, to be taken with `take_rows`.
         trace: tells of every operation as it ends.
+        keep: names that are never folded, see `pytest_rtmedload/results/folding.py`.
     """
 
-    def __init__(self, *, response_time: bool = False, each: bool = False, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        response_time: bool = False,
+        each: bool = False,
+        trace: Trace | None = None,
+        keep: Iterable[str] = (),
+    ) -> None:
+        self._metrics = BoundedNames(keep)
+        self._tags = BoundedNames()
+        self._quantities = BoundedNames(keep)
         self._response_time = response_time
         self._trace = trace
         self._each: list[SampleRows] | None = [] if each else None
@@ -92,8 +105,16 @@ class Recorder:
             setup: samples made in user fixtures: phase *setup*, whenever they happen.
             call: the call the samples belong to, until `end_call`; they are then kept one by one, too.
         """
+        key = key._replace(metric=self._metrics.name(key.metric), tag=self._tag(key.tag))
         append = self._rows.setdefault((key, setup, call), []).append
         return append if self._trace is None else self._trace.watched(append, key, call)
+
+    def _tag(self, tag: str) -> str:
+        """The tag, or, beyond those that are kept, `name=other`."""
+        if not tag or self._tags.name(tag) == tag:
+            return tag
+        self._pending.notes[TOO_MANY_TAGS] = None
+        return f"{tag.partition('=')[0]}={OTHER}"
 
     def end_call(self, call: str) -> None:
         """No more samples of this call."""
@@ -148,11 +169,13 @@ class Recorder:
 
     def value(self, name: str, tag: str, amount: float, unit: str) -> None:
         """Record a quantity that is not a time."""
+        name, tag = self._quantities.name(name), self._tag(tag)
         with self._lock:
             self._pending.values.setdefault((name, tag), ValueStats(unit)).add(amount)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
+        name = self._quantities.name(name)
         with self._lock:
             counts = self._pending.counts
             counts[name] = counts.get(name, 0) + by

@@ -6,13 +6,13 @@ merging loses none.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.results.details import SlowOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MOST: Final = 5
 """Operations kept of each metric."""
@@ -41,6 +41,12 @@ class Slowest:
         """Add those of another shard."""
         for operations in other.of.values():
             self.add(operations)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give metrics other names; some may get the same one."""
+        found, self.of = self.of, {}
+        for operations in found.values():
+            self.add(replace(each, metric=names.get(each.metric, each.metric)) for each in operations)
 
     def to_wire(self) -> list[tuple[Any, ...]]:
         """Builtin types only."""

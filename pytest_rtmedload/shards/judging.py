@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
+from pytest_rtmedload.results.folding import fold_names
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Stage
 from pytest_rtmedload.results.recording import Outcome, Phase
 from pytest_rtmedload.schedule.conductors import Standing
-from pytest_rtmedload.spec.target_syntax import override
+from pytest_rtmedload.spec.target_syntax import named_metrics, override
 from pytest_rtmedload.verdict.judge import judge
 from pytest_rtmedload.verdict.stages import judge_stage, leans_well
 
@@ -60,6 +61,9 @@ class Verdicts:
 
     def judge(self, test: Progress) -> TestResult:
         """The result of a test by what its shards have shipped."""
+        folded = fold_names(test.recording, named_metrics(test.spec.targets, self._config.targets) | {test.spec.metric})
+        if folded is not None:
+            test.notes[folded] = None
         targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
         result = judge(test.plan(targets, self._fatal(test)), test.recording)
         if test.spec.after is not None:

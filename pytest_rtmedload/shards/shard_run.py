@@ -20,6 +20,7 @@ from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.schedule.factory import conductor_for
 from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
 from pytest_rtmedload.shards.messages import Conversation, Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.spec.target_syntax import named_metrics
 from pytest_rtmedload.users.agent_clients import NeedsAgent
 from pytest_rtmedload.users.fan_out import FanOut
 from pytest_rtmedload.users.shared_context import SharedContext
@@ -65,7 +66,12 @@ class ShardRun:
         self._alone: bool = assigned["alone"]
         title = f"\n{test.spec.nodeid}: one user, one iteration"
         trace = Trace(title, lambda line: coordinator.tell("told", line=line)) if debug else None
-        self._recorder = Recorder(response_time=test.spec.open, each=coordinator.settings.samples, trace=trace)
+        self._recorder = Recorder(
+            response_time=test.spec.open,
+            each=coordinator.settings.samples,
+            trace=trace,
+            keep=named_metrics(test.spec.targets, coordinator.settings.targets) | {test.spec.metric},
+        )
         shared = SharedContext(
             coordinator.settings, assigned["seed"], test.spec.timeout, assigned["url"], test.spec.nodeid
         )

@@ -54,6 +54,11 @@ def parse_target(text: str) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def named_metrics(stated: Iterable[Target], table: Iterable[Iterable[Target]]) -> set[str]:
+    """Metrics that a test's targets or the override table name, which must keep their names."""
+    return {target.metric for targets in (stated, *table) for target in targets if target.metric}
+
+
 def override(
     stated: Iterable[Target], table: Iterable[Iterable[Target]], recorded: Iterable[str]
 ) -> tuple[Target, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.recording import Outcome, SeriesKey
 from pytest_rtmedload.users import synthetic
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 CURRENT: ContextVar[VirtualUser] = ContextVar("virtual user")
 """The user on whose behalf the present task runs."""
+
+
+MOST_APPENDERS: Final = 256
+"""Series that a user remembers the way to."""
 
 
 class ChecksFailed(AssertionError):  # noqa: N818 - its name is what reports show
@@ -233,6 +237,8 @@ class VirtualUser:
     def _open_series(self, metric: str, outcome: str) -> Callable[[Row], None]:
         key = SeriesKey(metric, self._tag, outcome)
         append = self._recorder.appender(key, setup=self._in_setup, call=self._call)
+        if len(self._appenders) >= MOST_APPENDERS:  # ids in names
+            self._appenders.clear()
         self._appenders[metric, outcome] = append
         return append
 

@@ -48,10 +48,10 @@ def tag_results(measured: Measured) -> dict[str, dict[str, MetricResult]]:
     found = {
         tag: {
             metric: metric_result(measured, metric, tag)
-            for metric in measured.metrics
+            for metric in metrics
             if measured.count(metric, *Outcome, tag=tag)
         }
-        for tag in measured.recording.tags()
+        for tag, metrics in measured.tagged.items()
     }
     return {tag: metrics for tag, metrics in found.items() if metrics}
 
@@ -80,7 +80,7 @@ def _seconds(measured: Measured) -> dict[int, dict[str, _Outcomes]]:
     found: dict[int, dict[str, _Outcomes]] = defaultdict(dict)
     for metric in measured.recording.metrics():
         for outcome in Outcome:
-            for cell, histogram in measured.recording.select(metric, outcome, measured.clock):
+            for cell, histogram in measured.cells(metric, outcome):
                 outcomes = found[cell.second].setdefault(metric, {})
                 outcomes.setdefault(outcome, Histogram()).merge(histogram)
     return found

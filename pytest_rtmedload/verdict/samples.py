@@ -228,9 +228,37 @@ class Measured:
         return value_stats(self.recording)
 
     def _cells(self, metric: str, outcome: Outcome, tag: str | None) -> Iterator[tuple[Cell, Histogram]]:
-        for cell, histogram in self.recording.select(metric, outcome, self.clock, tag):
+        for cell, histogram in self.cells(metric, outcome, tag):
             if cell.phase == Phase.MEASURE and histogram.count:
                 yield cell, histogram
+
+    def cells(self, metric: str, outcome: str, tag: str | None = None) -> Iterator[tuple[Cell, Histogram]]:
+        """All cells of a metric with this outcome, of all phases, over all tags or of one, on the judged clock."""
+        for tagged, cells in self._index.get((metric, outcome), ()):
+            if tag in (None, tagged):
+                yield from cells.items()
+
+    @cached_property
+    def tagged(self) -> dict[str, list[str]]:
+        """Tag → its metrics, in their order."""
+        pairs = {(key.tag, key.metric) for key in self.recording.series if key.tag}
+        found: dict[str, list[str]] = defaultdict(list)
+        for tag, metric in sorted(pairs, key=lambda pair: (pair[0], self._order[pair[1]])):
+            found[tag].append(metric)
+        return found
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {metric: place for place, metric in enumerate(self.recording.metrics())}
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], list[tuple[str, dict[Cell, Histogram]]]]:
+        """Metric and outcome → the series of each tag: to look for them one by one is quadratic in their number."""
+        found: dict[tuple[str, str], list[tuple[str, dict[Cell, Histogram]]]] = defaultdict(list)
+        for key, cells in self.recording.series.items():
+            if key.clock == self.clock:
+                found[key.metric, key.outcome].append((key.tag, cells))
+        return found
 
     def _collect(self, metric: str, tag: str | None, *, lagged: bool) -> Samples:
         seconds: dict[int, Cluster] = defaultdict(Cluster)

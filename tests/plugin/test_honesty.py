@@ -230,3 +230,32 @@ def test_required_options_of_others_are_none_of_our_business(load_run_of: LoadRu
     load_run_of.pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--env', required=True)")
     load_run_of.file(test_it="def test_it(request): assert request.config.getoption('--env') == 'a'")
     load_run_of("--env=a", "--suite=smoke", sizes=()).assert_outcomes(passed=1)
+
+
+def test_ids_in_urls_make_one_metric_and_the_note_says_so(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import itertools
+        import pytest
+
+        numbers = itertools.count()
+
+        @pytest.mark.load(users=4, iterations=250, think=0)
+        async def test_it(load):
+            await load.http.get(f"/calls/{next(numbers)}", expect=404)
+            load.tag("user", str(next(numbers)))
+            load.count(f"seen {next(numbers)}")
+            with load.measure("after"):
+                pass
+        """
+    )
+    load_run_of("-m", "load", "--load-ramp=0", "--load-warmup=0", sizes=()).assert_outcomes(passed=1)
+    test = load_run_of.result()["tests"][0]
+    assert set(test["metrics"]) == {"iteration", "GET /calls/{…}", "after"}
+    assert test["metrics"]["GET /calls/{…}"]["count"] == 1000
+    assert test["tags"]["user=other"]["after"]["count"] == 800
+    assert test["counts"]["seen {…}"] == 800
+    notes = " ".join(test["notes"])
+    assert "GET /calls/{…}; give requests whose URLs hold ids one name, such as name='GET /item/{id}'" in notes
+    assert "more than 200 tags" in notes
+    assert (load_run_of.pytester.path / "results" / "load_test_report_latest.html").stat().st_size < 2_000_000
