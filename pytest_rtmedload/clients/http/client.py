@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pyreqwest.request import ConsumedRequest, RequestBuilder
 
     from pytest_rtmedload.clients.encoding import HeaderItems
+    from pytest_rtmedload.clients.limits import Timeout
     from pytest_rtmedload.clients.multipart import Files
     from pytest_rtmedload.clients.recorder import Recorder
     from pytest_rtmedload.clients.urls import Pairs
@@ -84,7 +85,7 @@ class HttpClient:
         base_url: str | Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
         headers_for: Callable[[str], Mapping[str, str]] | None = None,
-        timeout: float | None = 30.0,
+        timeout: Timeout = 30.0,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
         addresses: Mapping[tuple[str, int], str] | None = None,
@@ -151,7 +152,7 @@ class HttpClient:
         files: Files | None = None,
         auth: object = None,
         follow_redirects: bool = False,
-        timeout: float | Default | None = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
+        timeout: Timeout | Default = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
         expect: int | Collection[int] | None = None,
         name: str | None = None,
         **unknown: object,
@@ -170,7 +171,7 @@ class HttpClient:
             files: sent as `multipart/form-data`, with the fields of `data`.
             auth: `(name, password)`, `BearerAuth`, `DigestAuth`, or a function of method and target that gives headers.
             follow_redirects: whether a redirect is followed; each request of the chain is a sample of its own.
-            timeout: seconds; None for no limit.
+            timeout: seconds, text, or an `httpx.Timeout`: see `seconds_of`; None for no limit.
             expect: the only statuses that are no failure; without it all below 400.
             name: the metric, instead of `METHOD /path`.
             **unknown: what httpx knows and this does not, refused in one line.
@@ -206,7 +207,7 @@ class HttpClient:
         json: Any = None,
         content: Any = None,
         data: Any = None,
-        timeout: float | Default | None = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
+        timeout: Timeout | Default = DEFAULT,  # noqa: ASYNC109 - what it cuts off is a sample
         expect: int | Collection[int] | None = None,
         name: str | None = None,
         **unknown: object,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from pytest_rtmedload.clients.limits import seconds_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pytest_rtmedload.clients.encoding import HeaderItems
+    from pytest_rtmedload.clients.limits import Timeout
     from pytest_rtmedload.clients.multipart import Files
     from pytest_rtmedload.clients.urls import Pairs
 
@@ -35,7 +38,7 @@ class Options(TypedDict, total=False):
     files: Files | None
     auth: object
     follow_redirects: bool
-    timeout: float | Default | None
+    timeout: Timeout | Default
     expect: int | Collection[int] | None
     name: str | None
 
@@ -55,7 +58,11 @@ def refusal(method: str, unknown: Mapping[str, object]) -> str:
     )
 
 
-def limit_of(limit: float | Default | None) -> timedelta | None:
-    """A time-out in seconds as pyreqwest takes it."""
-    """A time-out in seconds as pyreqwest takes it."""
-    return timedelta(seconds=limit) if isinstance(limit, int | float) else None
+def limit_of(timeout: object) -> timedelta | None:
+    """A time-out as pyreqwest takes it.
+
+    Raises:
+        TypeError, ValueError: it is not understood.
+    """
+    limit = seconds_of(timeout)
+    return None if limit is None else timedelta(seconds=limit)

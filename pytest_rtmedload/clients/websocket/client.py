@@ -23,6 +23,7 @@ import orjson
 
 from pytest_rtmedload.clients.encoding import to_json
 from pytest_rtmedload.clients.errors import DecodingError, TimeoutException
+from pytest_rtmedload.clients.limits import a_limit
 from pytest_rtmedload.clients.websocket.handshake import dressed, find
 from pytest_rtmedload.clients.websocket.loss import ConnectionLost, NotInTime, sendable
 from pytest_rtmedload.clients.websocket.samples import Samples
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_rtmedload.clients.cookies import Cookies
+    from pytest_rtmedload.clients.limits import Timeout
     from pytest_rtmedload.clients.recorder import Recorder
     from pytest_rtmedload.clients.websocket.connection import Connection
     from pytest_rtmedload.clients.websocket.inbox import Match, Message
@@ -53,7 +55,7 @@ class WebSocketClient:
         headers_for: gives the headers that one origin (`https://host:port`) is sent beside them, such as credentials,
             which must not travel to other servers.
         subprotocols: offered to the agent, in this order.
-        timeout: seconds that any single wait may take.
+        timeout: that any single wait may take: seconds, or text such as `300ms`.
         name: the metric of messages, instead of `ws.message`; stands for the path in messages about errors.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of what the agent says before it is kept.
@@ -70,7 +72,7 @@ class WebSocketClient:
         headers: Mapping[str, str] | None = None,
         headers_for: Callable[[str], Mapping[str, str]] | None = None,
         subprotocols: Sequence[str] = (),
-        timeout: float = 30.0,
+        timeout: Timeout = 30.0,
         name: str | None = None,
         verify: bool | str = True,
         redact: Callable[[str], str] = str,
@@ -83,10 +85,10 @@ class WebSocketClient:
         self._cookies = cookies
         self._http_url = target.url
         self._verify = verify
-        self._limit = timeout
+        self._limit = a_limit(timeout)
         self._metric = name or MESSAGE
         self._samples = Samples(recorder, target, name, redact)
-        self._session = Session(target, self._samples, timeout, self._metric, addresses)
+        self._session = Session(target, self._samples, self._limit, self._metric, addresses)
         self._out_of_step = False  # the answer to an `ask` without a match may still come
         self._pings = 0
 
@@ -170,7 +172,7 @@ class WebSocketClient:
         start = perf_counter_ns()
         await self._written(self._write(to_json(value), self._metric, start, text=True), self._metric, start)
 
-    async def recv(self, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - what it cuts off is a sample
+    async def recv(self, timeout: Timeout = None) -> Message:  # noqa: ASYNC109 - what it cuts off is a sample
         """The next message that no `ask` has taken: str or bytes.
 
         Args:
@@ -181,11 +183,11 @@ class WebSocketClient:
             ConnectionClosed: none will come; a failed sample.
         """
         start = perf_counter_ns()
-        limit = self._limit if timeout is None else timeout
+        limit = self._limit if timeout is None else a_limit(timeout)
         message = self._session.reading().receive(limit)
         return await self._session.until(message, self._metric, start, f"no message within {limit:g} s", owed=False)
 
-    async def recv_json(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    async def recv_json(self, timeout: Timeout = None) -> Any:  # noqa: ASYNC109
         """`recv`, parsed as JSON.
 
         Raises:
@@ -205,7 +207,7 @@ class WebSocketClient:
         match: Match | None = None,
         *,
         name: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: Timeout = None,  # noqa: ASYNC109
     ) -> Message:
         """Send a message and wait for its answer: one sample.
 
@@ -228,7 +230,7 @@ class WebSocketClient:
                 "give match=, or connect anew"
             )
         metric = name or self._metric
-        limit = self._limit if timeout is None else timeout
+        limit = self._limit if timeout is None else a_limit(timeout)
         start = perf_counter_ns()
         connection = self._write(message, metric, start)
         expected = connection.inbox.expect(match)
@@ -244,7 +246,7 @@ class WebSocketClient:
         self._samples.ok(metric, start, read)
         return text
 
-    async def ping(self, timeout: float | None = None) -> float:  # noqa: ASYNC109
+    async def ping(self, timeout: Timeout = None) -> float:  # noqa: ASYNC109
         """Send a ping and wait for its pong: one sample.
 
         Args:
@@ -257,7 +259,7 @@ class WebSocketClient:
             TimeoutException: no pong; a censored sample.
             ConnectionClosed: the connection ended first; a failed sample.
         """
-        limit = self._limit if timeout is None else timeout
+        limit = self._limit if timeout is None else a_limit(timeout)
         start = perf_counter_ns()
         connection = self._session.writing(PING, start)
         self._pings += 1
