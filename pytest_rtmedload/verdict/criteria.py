@@ -1,7 +1,7 @@
 """The run's criteria, each by the rule of all targets.
 
-A default criterion yields to the limits of the tests themselves: samples of a test with its own limit on the same
-percentile of the same metric are judged by that limit, and the line says so. A criterion that the project sets applies
+A default criterion yields to looser limits of the tests themselves: samples of a test with such a limit on the same
+percentile of the same metric are judged by it, and the line says so. A criterion that the project sets applies
 as it is written. If nothing was measured for such a criterion, it does not pass: it is INCONCLUSIVE, or FAIL if the
 command line sets it.
 
@@ -119,15 +119,17 @@ def _latency(criterion: Criterion, tests: Sequence[TestResult]) -> CriterionResu
 
 
 def _limit_of(criterion: Criterion, test: TestResult, metric: str) -> float:
-    """The limit for a metric of a test: a default criterion yields to the test's own limit.
+    """The limit for a metric of a test: a default criterion yields to the test's own limit, if that is looser.
 
-    If a test makes one kind of request, its limit on iterations applies to that request.
+    A stricter one is for the test's own verdict. If a test makes one kind of request, its limit on iterations applies
+    to that request.
     """
     if criterion.source:
         return criterion.limit
     own = {target.metric: target.limit for target in test.targets if target.name == criterion.subject.statistic}
     alone = criterion.subject.metric == REQUESTS and len(list(_measured(REQUESTS, [test]))) == 1
-    return own.get(metric, own.get(ITERATION, criterion.limit) if alone else criterion.limit)
+    stated = own.get(metric, own.get(ITERATION, criterion.limit) if alone else criterion.limit)
+    return max(stated, criterion.limit)
 
 
 def _by_one_limit(criterion: Criterion, parts: Sequence[_Part], limit_ms: float) -> CriterionResult:

@@ -58,6 +58,13 @@ def test_tests_with_different_limits_are_judged_each_by_its_own() -> None:
     assert (missed.verdict, missed.value, missed.limit, missed.unit) == (Verdict.FAIL, 50, 5, "%")
 
 
+def test_a_stricter_limit_is_for_the_verdict_of_its_own_test() -> None:
+    summary, found = judged(calls(600, p("p95", 500, LOOP)))
+    assert (found["voice.loop p95"].verdict, found["voice.loop p95"].limit) == (Verdict.PASS, 700)
+    assert "stated" not in found["voice.loop p95"].text
+    assert summary.verdict is Verdict.FAIL  # because of the test, and not twice
+
+
 def test_a_limit_on_another_percentile_is_another_limit() -> None:
     assert judged(calls(800, p("p99", 900, LOOP)))[1]["voice.loop p95"].verdict is Verdict.FAIL
 
