@@ -50,6 +50,8 @@ if TYPE_CHECKING:
         ConversationResult,
         ConversationTurn,
         DriftResult,
+        LagCause,
+        LagResult,
         SlowOperation,
     )
     from pytest_rtmedload.results.model import (
@@ -135,6 +137,8 @@ __all__ = [
     "HttpClient",
     "InvalidRequest",
     "InvalidURL",
+    "LagCause",
+    "LagResult",
     "Load",
     "LoadConfig",
     "LoadResult",
@@ -221,7 +225,9 @@ _MODULES: Final = {
     "report.ci.context": "CiContext",
     "report.ci.publishers": "CiServer",
     "report.written": "ReportFiles",
-    "results.details": "CapacityResult ConversationResult ConversationTurn DriftResult SlowOperation",
+    "results.details": (
+        "CapacityResult ConversationResult ConversationTurn DriftResult LagCause LagResult SlowOperation"
+    ),
     "results.model": (
         "AgentInfo CallTape CriterionResult ErrorResult GeneratorResult MetricResult RunInfo RunResult "
         "ShardResult StageResult Summary TargetResult TestResult TimelineMetric TimelinePoint ValueResult "

@@ -40,6 +40,8 @@ class Agent:
     url: str
     dialect: str
     embedded: bool
+    pid: int | None = None
+    """Of the embedded agent's first process; all others are its children."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class AgentProvider:
             self._embedded = EmbeddedAgent.start(EmbeddedSettings.parse(pairs, self._config.seed))
         except (EmbeddedAgentError, ValueError) as error:
             raise AgentUnavailable(f"the embedded agent could not be started: {error}") from None
-        self._agent = Agent(self._embedded.url, self._config.dialect, embedded=True)
+        self._agent = Agent(self._embedded.url, self._config.dialect, embedded=True, pid=self._embedded.pid)
         return self._agent
 
 

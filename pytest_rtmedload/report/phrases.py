@@ -5,7 +5,7 @@ The verdict comes first, then why, then the tests that need somebody's attention
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from pytest_rtmedload.results.model import Kind, Verdict
 from pytest_rtmedload.results.names import item_of
@@ -46,6 +46,8 @@ _WORDS = {
 }
 _COUNTS = ("passed", "failed", "inconclusive", "invalid", "xfailed", "xpassed", "skipped", "not_run")
 """The counts of a summary that add up to its tests."""
+LAG_WORTH_TELLING_MS: Final = 50
+"""Less lag than this in a whole test needs no explanation."""
 
 
 def headline(run: RunResult) -> list[str]:
@@ -250,6 +252,8 @@ def generator_facts(generator: GeneratorResult) -> str:
         parts.append(f"{generator.dropped_starts:,} refused at the in-flight limit")
     if generator.frame_lateness_p99_ms is not None:
         parts.append(f"audio frames late by p99 {formats.milliseconds(generator.frame_lateness_p99_ms)}")
+    if (lag := generator.lag) is not None:
+        parts += [text for text in (lag.text if lag.total_ms >= LAG_WORTH_TELLING_MS else "", lag.others) if text]
     if generator.skew_ms is not None:
         parts.append(f"shards began within {formats.milliseconds(generator.skew_ms)}")
     return ", ".join(parts)

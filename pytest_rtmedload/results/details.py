@@ -6,6 +6,12 @@ As in the model: what could not be measured is None, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+from pytest_rtmedload.text.comparisons import number
+
+WORTH_TELLING: Final = 0.25
+"""Cores that other processes use before it is told: less belongs to every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +102,45 @@ class ConversationResult:
     """The scenario, where the test is tagged with one."""
     duration_ms: float
     turns: list[ConversationTurn]
+
+
+@dataclass(frozen=True, slots=True)
+class LagCause:
+    """One cause of lag, and how much of it that explains."""
+
+    cause: str
+    """A `Cause`."""
+    place: str
+    """Function, file and line; empty where none is known."""
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LagResult:
+    """Lag above the limit, what caused it, and who used the processors meanwhile; over all shards."""
+
+    total_ms: float
+    """Measured time with lag above the limit."""
+    lost_percent: float | None
+    """Of their time, what the users of a closed test lost to it; None in the open model."""
+    cause: str | None
+    """The one that explains most; None without such lag."""
+    text: str
+    """The same in words, with numbers; empty without such lag."""
+    remedy: str = ""
+    """What to do about it."""
+    causes: list[LagCause] = field(default_factory=list)
+    """The largest, largest first."""
+    cores: int | None = None
+    """Of the machine; this and the next two are None where the system does not tell."""
+    other_cores: float | None = None
+    """What processes that do not belong to the run used of them."""
+    agent_cores: float | None = None
+    """What the embedded agent used of them."""
+
+    @property
+    def others(self) -> str:
+        """What other processes used, in words; empty where that is little or not known."""
+        if self.other_cores is None or self.other_cores < WORTH_TELLING:
+            return ""
+        return f"other processes used {number(self.other_cores)} of {self.cores} cores"

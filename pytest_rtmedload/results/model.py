@@ -11,7 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.results.details import CapacityResult, ConversationResult, DriftResult, SlowOperation
+    from pytest_rtmedload.results.details import (
+        CapacityResult,
+        ConversationResult,
+        DriftResult,
+        LagResult,
+        SlowOperation,
+    )
     from pytest_rtmedload.results.outcomes import TestOutcome
 
 SCHEMA_VERSION = 1
@@ -25,7 +31,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
     """Too few samples to tell either way."""
     INVALID = "INVALID"
-    """The load generator, not the agent, was the bottleneck."""
+    """The load generator could have changed the verdict."""
 
 
 WORST_FIRST = (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -164,6 +170,8 @@ class GeneratorResult:
     frame_lateness_mean_ms: float | None = None
     """How late frames of audio were sent; None without calls."""
     frame_lateness_p99_ms: float | None = None
+    lag: LagResult | None = None
+    """Lag above the limit and its causes; None where nothing was measured."""
     skew_ms: float | None = None
     """Between the first iteration of the first shard and that of the last; None with one shard."""
     shards: list[ShardResult] = field(default_factory=list)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_ERROR_GROUPS = 50
 """Distinct messages kept per test; the rest are counted together, so that a storm cannot fill the memory."""
+MAX_PLACES = 50
+"""Places in code that are told as causes of lag."""
 OTHER_ERRORS = "(further distinct messages)"
 
 
@@ -123,6 +125,8 @@ class Health:
     """Lateness of the 10 ms ticker during the measured time, missed ticks filled in (microseconds)."""
     lagging_ns: int = 0
     """Measured time during which the lag was above the limit."""
+    lag_causes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(a `Cause`, function with file and line where one is known) → how much of that time it explains."""
     late_us: int = 0
     """Lateness of all ticks in that time, added up: divided by all ticks, the mean delay that such lag causes."""
     measured_ns: int = 0
@@ -153,12 +157,29 @@ class Health:
     """How late each was (microseconds)."""
     own_errors: dict[tuple[str, str], int] = field(default_factory=dict)
     """(`OwnLimit`, phase) → failures of the generator itself, which are failed samples, too."""
+    watched_ns: int = 0
+    """Time over which the next four were measured; 0 where the system does not tell."""
+    cores_ns: int = 0
+    """What all processors of the machine could have given."""
+    machine_ns: int = 0
+    """Processor time of all processes of the machine."""
+    run_ns: int = 0
+    """Of this, what all processes of this run used, the embedded agent included."""
+    agent_ns: int = 0
+    """Of this, what the embedded agent used."""
+
+    def explain(self, cause: str, place: str, lag_ns: int) -> None:
+        """A cause explains so much of the lag; beyond a number of places only the cause is kept."""
+        key = (cause, place) if (cause, place) in self.lag_causes or len(self.lag_causes) < MAX_PLACES else (cause, "")
+        self.lag_causes[key] = self.lag_causes.get(key, 0) + lag_ns
 
     def merge(self, other: Health) -> None:
         """Add another shard's observations; the longest pause is the longest of both."""
         self.lag.merge(other.lag)
         self.frame_lateness.merge(other.frame_lateness)
         self.gc_longest_ns = max(self.gc_longest_ns, other.gc_longest_ns)
+        for (cause, place), lag_ns in other.lag_causes.items():
+            self.explain(cause, place, lag_ns)
         for name in _HEALTH_SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for key, count in other.own_errors.items():
@@ -182,6 +203,11 @@ _HEALTH_SUMS = (
     "operations",
     "frames",
     "frames_late_ns",
+    "watched_ns",
+    "cores_ns",
+    "machine_ns",
+    "run_ns",
+    "agent_ns",
 )
 
 
@@ -317,6 +343,7 @@ class Recording:
                 self.health.lag.to_wire(),
                 self.health.frame_lateness.to_wire(),
                 self.health.gc_longest_ns,
+                [(*key, lag_ns) for key, lag_ns in self.health.lag_causes.items()],
                 [getattr(self.health, name) for name in _HEALTH_SUMS],
                 [(*map(str, key), count) for key, count in self.health.own_errors.items()],
             ),
@@ -339,9 +366,12 @@ class Recording:
             recording.errors[message] = ErrorGroup(count, example)
         for key, samples in wire["calls"]:
             recording.calls[SeriesKey(*key)] = [CallSample(call, Cell(*cell), us) for call, *cell, us in samples]
-        lag, lateness, longest, sums, own = wire["health"]
+        lag, lateness, longest, causes, sums, own = wire["health"]
         recording.health = Health(
-            Histogram.from_wire(lag), frame_lateness=Histogram.from_wire(lateness), gc_longest_ns=longest
+            Histogram.from_wire(lag),
+            frame_lateness=Histogram.from_wire(lateness),
+            gc_longest_ns=longest,
+            lag_causes={(cause, place): lag_ns for cause, place, lag_ns in causes},
         )
         for name, value in zip(_HEALTH_SUMS, sums, strict=True):
             setattr(recording.health, name, value)

@@ -8,6 +8,7 @@ processes. One load test runs at a time, on all its workers; where groups run si
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -249,6 +250,7 @@ class Coordinator:
                 seed=self._config.seed,
                 lag_limit_ns=lag_limit_ns(spec.targets),
                 url=agent.url if agent is not None else None,
+                family=(os.getpid(), agent.pid if agent is not None else None),
             )
 
     def _on_ready(self, member: Member, _content: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_rtmedload import clients, voice
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.open_files import Room, make_room
+from pytest_rtmedload.measure.processes import Family
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
@@ -54,7 +55,7 @@ class ShardRun:
         coordinator: the other end.
         test: what to run.
         assigned: this shard's number, the number of shards that share the work (a shard with a number beyond it has
-            none), the seed, the agent's URL and the lag limit.
+            none), the seed, the agent's URL, the lag limit and the processes of the run.
     """
 
     def __init__(self, coordinator: Conversation, test: LoadTest, assigned: dict[str, Any]) -> None:
@@ -85,7 +86,9 @@ class ShardRun:
         self._started_users = 0
         self._dispatcher: asyncio.Task[None] | None = None
         self._arrivals = self._own_arrivals()
-        self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged)
+        self._probe = HealthProbe(
+            asyncio.get_running_loop(), late_ns, self._recorder.lagged, Family(*assigned["family"])
+        )
         self._begins: list[Command] = []
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
@@ -214,7 +217,8 @@ class ShardRun:
                 self._users.cut_all()
                 break  # leaving has a limit of its own
             if now >= self._next_drain:
-                self._ship(now)
+                with self._probe.bookkeeping():
+                    self._ship(now)
             if self._over():
                 break
             await self._users.changed(at_most=max(0, self._next_event(now) - now) / NS)

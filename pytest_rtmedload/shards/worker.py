@@ -4,7 +4,7 @@ One conversation per load test::
 
     worker                                     coordinator
     arrive {spec}                      →       (waits for all workers)
-                                       ←       assign {attempt, shard, shards, seed, url, lag_limit_ns}
+                                       ←       assign {attempt, shard, shards, seed, url, lag_limit_ns, family}
                                                or refuse {reason, skip, stop}
     clock {asked}                      →       (a few times, with several shards)
                                        ←       clock {asked, answered}

@@ -5,7 +5,7 @@ INVALID only when
 (a) a FAIL would not be one if the samples that overlap lag above the limit had been within their own limit, or it is
     one of an official client that took all the time the process had;
 (b) the load fell short by more than 5 % for the generator's own reasons: arrivals that never began, or, in the closed
-    model, time that the users lost to such lag;
+    model, time that the users lost to such lag; a latency that is missed without the lag is a FAIL all the same;
 (c) frames of audio were sent 5 ms late on average;
 (d) operations failed because the generator itself ran out of something (`pytest_rtmedload/verdict/own_limits.py`).
 
@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_rtmedload.results.causes import Cause
 from pytest_rtmedload.results.model import GeneratorResult, ShardResult, TargetResult, Verdict
 from pytest_rtmedload.results.plan import PERCENTILES
 from pytest_rtmedload.text.comparisons import number, percent
+from pytest_rtmedload.verdict.causes import explained, lag_result, share_of
 from pytest_rtmedload.verdict.clients import clients_of, failed_by_their_clients
 from pytest_rtmedload.verdict.latency import holds_without_lag
 from pytest_rtmedload.verdict.own_limits import own_errors, own_limit_reasons
@@ -47,7 +49,6 @@ LITTLE_ITERATIONS: Final = 20
 """Iterations a user needs before ramps and unfinished iterations no longer distort Little's law."""
 SATURATED: Final = 0.9
 """Share of a core above which the event loop's thread has no reserve."""
-_REMEDY: Final = "use fewer users or a lower rate"
 
 
 def lag_limit_ns(targets: Iterable[Target]) -> int:
@@ -64,7 +65,7 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         judged: the targets' results, each with the name of the metric it was judged on.
     """
     health, parts = measured.recording.health, measured.plan.parts
-    timed = _judges_time(measured)
+    timed = _judges_time(measured) and not _fails_anyway(measured, judged)
     reasons = [
         *own_limit_reasons(measured, [found for _, found in judged]),
         *([] if parts else _fell_short(health, timed=timed)),
@@ -86,6 +87,7 @@ def judge_generator(measured: Measured, judged: Sequence[tuple[str, TargetResult
         frame_lateness_mean_ms=health.frames_late_ns / health.frames / 1e6 if health.frames else None,
         frame_lateness_p99_ms=_milliseconds(health.frame_lateness.percentile(0.99)) if health.frames else None,
         reasons=reasons,
+        lag=lag_result(health, None if measured.plan.model == "open" else percent(lost_share(health))),
         skew_ms=_skew_ms(parts),
         shards=[_shard(part) for part in parts],
         own_errors=own_errors(measured),
@@ -144,7 +146,8 @@ def lost_share(health: Health) -> float:
         return 0.0
     events = max(health.operations, health.iterations) + health.pauses
     lost = events * health.late_us * 1000 / health.lag.count / users_ns
-    return min(lost, health.lagging_ns / health.measured_ns)
+    own_doing = share_of(health, Cause.BODY) * health.measured_ns / users_ns  # who blocks the others loses nothing
+    return min(lost, health.lagging_ns / health.measured_ns) * max(0.0, 1 - own_doing)
 
 
 def spoils(health: Health) -> bool:
@@ -155,6 +158,17 @@ def spoils(health: Health) -> bool:
 def _judges_time(measured: Measured) -> bool:
     """Whether a test judges more than errors."""
     return any(target.name != "errors" for target in measured.plan.targets)
+
+
+def _fails_anyway(measured: Measured, judged: Sequence[tuple[str, TargetResult]]) -> bool:
+    """Whether a latency is missed without the help of lag: a smaller load could only have hidden that."""
+    return any(
+        found.unit == "ms"
+        and found.n
+        and found.verdict is Verdict.FAIL
+        and not holds_without_lag(found, metric, measured)
+        for metric, found in judged
+    )
 
 
 def _fell_short(health: Health, *, timed: bool) -> list[str]:
@@ -196,12 +210,13 @@ def _lost_too_much(health: Health) -> list[str]:
         return []
     lost, most = percent(share), percent(MOST_LOST)
     said = f"users lost {number(lost, most)} % of their time to lag of the load generator (at most {number(most)} %)"
-    return [f"{said}; {_REMEDY}"]
+    return [f"{said}{explained(health)}"]
 
 
 def _failed_by_lag(measured: Measured, judged: Sequence[tuple[str, TargetResult]]) -> list[str]:
+    why = explained(measured.recording.health)
     return [
-        f"{metric} {found.name} fails only through samples made while the load generator lagged; {_REMEDY}"
+        f"{metric} {found.name} fails only through samples made while the load generator lagged{why}"
         for metric, found in judged
         if found.unit == "ms" and holds_without_lag(found, metric, measured)
     ]
@@ -218,14 +233,14 @@ def _started_too_few(health: Health) -> list[str]:
         return []
     share, fewest = percent(ratio), percent(FEWEST_STARTS)
     happened = f"only {number(share, fewest)} % of the planned starts happened (at least {number(fewest)} %)"
-    return [f"{happened}: this machine cannot make the load; {_REMEDY}"]
+    return [f"{happened}{explained(health)}"]
 
 
 def _spoke_too_late(health: Health) -> list[str]:
     if not health.frames or health.frames_late_ns < MOST_FRAME_LATENESS_NS * health.frames:
         return []
     late, most = health.frames_late_ns / health.frames / 1e6, MOST_FRAME_LATENESS_NS / 1e6
-    return [f"frames of audio were sent {number(late)} ms late on average (below {number(most)} ms); {_REMEDY}"]
+    return [f"frames of audio were sent {number(late)} ms late on average (below {number(most)} ms){explained(health)}"]
 
 
 def _achieved_ratio(health: Health) -> float | None:

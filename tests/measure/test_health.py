@@ -26,7 +26,7 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def probe_at_work(loop: asyncio.AbstractEventLoop, clock: Clock, windows: list[tuple[int, int]]) -> HealthProbe:
-    probe = HealthProbe(loop, 15 * MS, lambda begin, end: windows.append((begin, end)), clock)
+    probe = HealthProbe(loop, 15 * MS, lambda begin, end: windows.append((begin, end)), clock=clock)
     probe.start()
     probe.measure(on=True)
     return probe
@@ -61,7 +61,7 @@ def test_lag_above_the_limit_is_reported_with_its_window_and_its_length(loop: as
 
 def test_only_the_measured_phase_counts(loop: asyncio.AbstractEventLoop) -> None:
     clock, windows = Clock(), []
-    probe = HealthProbe(loop, 15 * MS, lambda begin, end: windows.append((begin, end)), clock)
+    probe = HealthProbe(loop, 15 * MS, lambda begin, end: windows.append((begin, end)), clock=clock)
     probe.start()
     clock.now = 300 * MS
     probe.tick(clock.now)

@@ -230,6 +230,9 @@ def test_a_body_that_sleeps_on_the_event_loop_is_invalid_and_the_lag_is_named(lo
     result = load_run_of(sizes=sizes)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*INVALID*users lost * % of their time to lag of the load generator (at most 5 %)*"])
+    result.stdout.fnmatch_lines(
+        ["*one piece of code blocked the event loop: test_blocks (test_it.py:*); move blocking calls out of*"]
+    )
 
 
 @pytest.mark.timing
@@ -253,7 +256,8 @@ def test_a_saturated_generator_cannot_be_made_to_show_green(load_run_of: LoadRun
     )
     load_run_of(sizes=("-m", "load", "--load-ramp=0", "--load-warmup=0", "--load-evidence=strict"))
     first, second = load_run_of.result()["tests"]
-    assert first["generator"]["thread_cpu_percent"] > 60
+    waits = first["generator"]["lag"]["cause"] == "processor"  # other processes want this machine, too
+    assert first["generator"]["thread_cpu_percent"] > 60 or waits
     assert first["saturated"]
     assert second["verdict"] == "INVALID"
     assert load_run_of.result()["summary"]["verdict"] != "PASS"

@@ -8,6 +8,7 @@ import math
 import random
 from typing import Any
 
+from pytest_rtmedload.results.details import LagCause, LagResult
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import (
     AgentInfo,
@@ -271,7 +272,10 @@ def inconclusive_test(**changes: Any) -> TestResult:
 
 def invalid_test() -> TestResult:
     reason = "the load generator lagged 42 ms (p99) for 11 % of the measured time: fewer users, or -n"
-    sick = GeneratorResult(Verdict.INVALID, 9.0, 42.0, 130.0, 99.7, 81.0, 212, 4, 0.91, [reason])
+    text = "3.1 of 4 s of lag because the load generator waited for a processor"
+    causes = [LagCause("processor", "", 3100.0), LagCause("body", "test_messages (test_realtime.py:9)", 900.0)]
+    lag = LagResult(4000.0, None, "processor", text, "use fewer users", causes, 2, 1.0, 0.4)
+    sick = GeneratorResult(Verdict.INVALID, 9.0, 42.0, 130.0, 99.7, 81.0, 212, 4, 0.91, [reason], lag=lag)
     return make_test(
         "tests/load/ws/test_realtime.py::test_messages",
         verdict=Verdict.INVALID,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_rtmedload.report import phrases
 from pytest_rtmedload.report.files import ReportFiles
 from pytest_rtmedload.report.terminal.summary import summary_lines, summary_text
 from pytest_rtmedload.report.terminal.writer import write_summary
@@ -192,6 +193,10 @@ def test_an_invalid_test_names_the_generator_and_what_to_do(invalid: RunResult) 
     )
     assert any(line.startswith("      load generator INVALID: lag p99 42 ms") for line in lines)
     assert any("up to 500 in flight, 16 s, ≥ 312/s, 2 shards" in line for line in lines)
+    facts = phrases.generator_facts(next(t for t in invalid.tests if t.verdict is Verdict.INVALID).generator)
+    assert facts.endswith(
+        "3.1 of 4 s of lag because the load generator waited for a processor, other processes used 1 of 2 cores"
+    )
     assert "INVALID: the load generator, not the agent, was the bottleneck: nothing is known of the agent" in lines
 
 

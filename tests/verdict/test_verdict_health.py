@@ -121,6 +121,13 @@ def test_a_fail_that_lag_did_not_make_stands() -> None:
     assert found.verdict is Verdict.FAIL
 
 
+def test_a_fail_that_lag_did_not_make_stands_however_much_time_the_users_lost() -> None:
+    built = _lagged().add(HEALTH, [400] * 90)
+    built.recording.health = lagging(0.5)
+    found = judge(plan(p("p95", 150)), built.recording)
+    assert (found.verdict, found.generator.reasons) == (Verdict.FAIL, [])
+
+
 def test_a_pass_under_lag_stands() -> None:
     found = judge(plan(p("p95", 150)), Builder().add(HEALTH, [10] * 100, lagged=True).recording)
     assert found.verdict is Verdict.PASS
