@@ -143,11 +143,11 @@ async def is_throttled(_: HealthProbe) -> None:
 
 @contextlib.contextmanager
 def limited() -> Iterator[None]:
-    """In a cgroup that may use a fifth of a core; only where such of version 1 can be made."""
+    """In a cgroup that may use a twentieth of a core; only where such of version 1 can be made."""
     group = CGROUP / f"attribution-{os.getpid()}"
     group.mkdir(exist_ok=True)
     try:
-        (group / "cpu.cfs_quota_us").write_text("20000")
+        (group / "cpu.cfs_quota_us").write_text("5000")
         (group / "cgroup.procs").write_text(str(os.getpid()))
         yield
     finally:
