@@ -122,6 +122,8 @@ class Dialect:
     """`{id}` in its text stands for the call."""
     voice: VoiceWire
     """The three sockets."""
+    targets: tuple[str, ...] = ()
+    """Targets that replace those of the tests for agents of this version, in the form of `--load-target`."""
 
     def variant(
         self,

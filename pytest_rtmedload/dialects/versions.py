@@ -73,6 +73,7 @@ ARTAGENT_V1 = Dialect(
     callbacks_malformed=None,
     metrics_unknown_call=FixedAnswer(404, "detail", "Session '{id}' not found or has no metrics data"),
     voice=ARTAGENT_V1_VOICE,
+    targets=("ws.message:p95=300",),  # it waits 200 ms before it echoes a text
 )
 """Today's ARTAgent. It keeps metrics per *session*, and knows none before media flowed: 404 is right for a new call."""
 

@@ -28,6 +28,8 @@ from pytest_rtmedload.spec.target_syntax import parse_target
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_rtmedload.dialects import Dialect
+    from pytest_rtmedload.results.plan import Target
     from pytest_rtmedload.spec.criteria import Criterion
 
 DEFAULT_GREETING_S: Final = 10.0
@@ -235,6 +237,7 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         return Sizes(named, users)
 
     seed, dialect = strongest("seed"), strongest("dialect") or dialect_named(DEFAULT_DIALECT)
+    stated = [t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()]
     headers = [pair for source in reversed(sources) for pair in source.get(BY_NAME["header"]) or ()]
     return LoadConfig(
         suite=strongest("suite") or suite_named(DEFAULT_SUITE),
@@ -242,7 +245,8 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         command_line=sizes(sources[0]),
         ini=sizes(sources[1]),
         environment=sizes(sources[2]),
-        targets=tuple(t for source in reversed(sources) for t in source.get(BY_NAME["target"]) or ()),
+        targets=(*_of_dialect(dialect), *stated),
+        dialect_targets=len(dialect.targets),
         demanded_targets=tuple(t for entry in sources[0].get(BY_NAME["target"]) or () for t in entry),
         criteria=_criteria(sources, criteria(config)),
         host=strongest("host"),
@@ -270,6 +274,14 @@ def load_config(config: pytest.Config, environment: Mapping[str, str] = os.envir
         services=NamedServices.from_environment(environment),
         own_dialect=None if dialect.name in DIALECTS else dialect,
     )
+
+
+def _of_dialect(dialect: Dialect) -> list[tuple[Target, ...]]:
+    """Targets of a dialect, which may come from a hook."""
+    try:
+        return [parse_target(text) for text in dialect.targets]
+    except ValueError as error:
+        raise pytest.UsageError(f"dialect {dialect.name}: {error}") from None
 
 
 def _criteria(sources: tuple[_Source, _Source, _Source], default: tuple[Criterion, ...]) -> tuple[Criterion, ...]:

@@ -35,7 +35,7 @@ from pytest_rtmedload.shards.coordinator import Coordinator
 from pytest_rtmedload.shards.link import InProcessLink
 from pytest_rtmedload.shards.multi_coordinator import SideBySide
 from pytest_rtmedload.text.formats import one_line
-from pytest_rtmedload.verdict.run import Asked, fails_run, judge_run
+from pytest_rtmedload.verdict.run import Requirements, fails_run, judge_run
 
 if TYPE_CHECKING:
     from pytest_rtmedload.plugin.interrupts import Interrupts
@@ -148,9 +148,11 @@ class Run:
         if session is None:  # what is not reported yet is taken as it was judged
             outcomes = [outcome for outcome in outcomes if outcome.outcome is not PytestOutcome.INTERRUPTED]
         end = RunEnd() if session is None else self._recorder.end(session, load_tests)
-        asked = Asked(self._options.criteria, self._options.targets, self._options.demanded_targets)
+        required = Requirements(self._options.criteria, self._options.stated_targets, self._options.demanded_targets)
         elapsed = self.coordinator.elapsed
-        run = judge_run(results, outcomes, end, strict=self._strict, complete=complete, duration_s=elapsed, asked=asked)
+        run = judge_run(
+            results, outcomes, end, strict=self._strict, complete=complete, duration_s=elapsed, required=required
+        )
         arguments = self._config.invocation_params.args
         info = run_info(self._options, self._agents.info(), self._started, arguments, self._machine)
         info = replace(info, ended_by=self._interrupts.received)

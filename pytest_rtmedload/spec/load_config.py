@@ -47,7 +47,7 @@ class LoadConfig:
     ini: Sizes
     environment: Sizes
     targets: tuple[tuple[Target, ...], ...]
-    """Overrides, in ascending order of precedence."""
+    """Overrides, in ascending order of precedence: those of the dialect, then those of the options."""
     demanded_targets: tuple[Target, ...]
     """The overrides of the command line: one that applies to no test fails the run."""
     criteria: tuple[Criterion, ...]
@@ -86,6 +86,8 @@ class LoadConfig:
     """True if load tests run once, with one user, and print every operation."""
     debug_named: bool = False
     """True if `debug` was set on the command line."""
+    dialect_targets: int = 0
+    """How many of `targets`, from the first on, are those of the dialect."""
     services: NamedServices = field(default_factory=NamedServices)
     """The configured backend services, with their keys."""
     own_dialect: Dialect | None = None
@@ -95,6 +97,11 @@ class LoadConfig:
     def wire(self) -> Dialect:
         """The dialect that is called `dialect`."""
         return self.own_dialect or dialect_named(self.dialect)
+
+    @property
+    def stated_targets(self) -> tuple[tuple[Target, ...], ...]:
+        """The overrides of the command line, the ini file and the environment."""
+        return self.targets[self.dialect_targets :]
 
     @property
     def directory(self) -> Path:

@@ -41,7 +41,7 @@ _FINISHED: Final = frozenset({"passed", "failed", "inconclusive", "invalid", "xf
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requirements:
     """What a run is judged by beside the limits of its tests."""
 
     criteria: tuple[Criterion, ...] = DEFAULT_CRITERIA
@@ -51,12 +51,12 @@ class Asked:
     """Those of the command line."""
 
     @property
-    def undemanding(self) -> Asked:
+    def undemanding(self) -> Requirements:
         """The same for a run that was cut short, in which what was not measured is no mistake."""
-        return Asked(tuple(replace(criterion, demanded=False) for criterion in self.criteria), self.targets)
+        return Requirements(tuple(replace(criterion, demanded=False) for criterion in self.criteria), self.targets)
 
 
-DEFAULTS: Final = Asked()
+DEFAULTS: Final = Requirements()
 """The default criteria, and no overrides."""
 
 
@@ -78,7 +78,7 @@ def judge_run(
     strict: bool,
     complete: bool,
     duration_s: float,
-    asked: Asked = DEFAULTS,
+    required: Requirements = DEFAULTS,
 ) -> JudgedRun:
     """The run in a few numbers, its criteria, and its tests with what pytest made of them.
 
@@ -89,13 +89,13 @@ def judge_run(
         strict: goals must be met, and met by evidence.
         complete: False when the run was cut short.
         duration_s: length of the run in seconds.
-        asked: the criteria, and the overrides of targets.
+        required: the criteria, and the overrides of targets.
     """
     shown, outcomes = join(results, outcomes)
     tests = [test for test in shown if not test.superseded]
     expected = [test for test in tests if not test.negative and test.capacity is None and test.outcome != "xfailed"]
-    asked = asked if complete else asked.undemanding
-    criteria = run_criteria(expected, asked.criteria) + unapplied_targets(asked.targets, asked.demanded, tests)
+    required = required if complete else required.undemanding
+    criteria = run_criteria(expected, required.criteria) + unapplied_targets(required.targets, required.demanded, tests)
     complete = complete and all(test.complete for test in tests)
     verdict, reasons = verdict_of(tests, outcomes, criteria, end, strict=strict, complete=complete)
     done, whole = operations(expected), iterations(expected)

@@ -360,3 +360,32 @@ def test_a_limit_on_a_metric_that_no_test_knows_fails_the_run(load_run_of: LoadR
         ["*wrk p95: not judged: no load test recorded wrk in its measured phase; recorded were iteration, work *"]
     )
     assert load_run_of.result()["summary"]["verdict"] == "FAIL"
+
+
+def test_targets_of_a_dialect_stand_between_marker_and_options(load_run_of: LoadRun) -> None:
+    load_run_of.file(
+        test_it="""
+        import pytest
+
+        @pytest.mark.load(users=1, iterations=3, metric="ws.message", p95=100, p99=700)
+        async def test_it(load):
+            load.record("ws.message", 150)
+
+        @pytest.mark.load(users=1, iterations=3)
+        async def test_other(load):
+            pass
+        """
+    )
+
+    def limits(*arguments: str) -> dict[str, float]:
+        load_run_of("-m", "load", "--load-dialect=artagent-v1", *arguments, sizes=())
+        test, other = load_run_of.result()["tests"]
+        assert {target["percentile"] for target in other["targets"]} == {"errors"}
+        assert not [c["name"] for c in load_run_of.result()["criteria"] if c["name"].startswith("target")]
+        return {t["percentile"]: t["limit"] for t in test["targets"] if t["metric"] == "ws.message"}
+
+    assert limits() == {"p95": 300, "p99": 700}
+    assert limits("--load-target=ws.message:p95=250") == {"p95": 250, "p99": 700}
+    load_run_of("-m", "load", "-k", "test_other", "--load-dialect=artagent-v1", sizes=()).assert_outcomes(
+        passed=1, deselected=1
+    )

@@ -12,7 +12,7 @@ from pytest_rtmedload.results.plan import Evidence, Target
 from pytest_rtmedload.results.recording import ValueStats
 from pytest_rtmedload.spec.criteria import DEFAULT_CRITERIA, with_changes
 from pytest_rtmedload.verdict.judge import judge
-from pytest_rtmedload.verdict.run import Asked, fails_run, judge_run
+from pytest_rtmedload.verdict.run import Requirements, fails_run, judge_run
 from tests.verdict.verdict_builders import HEALTH, Builder, p, plan
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def judged(
 ) -> tuple[Summary, dict[str, CriterionResult]]:
     criteria = with_changes(DEFAULT_CRITERIA, lines, "load_criteria", demanded=on_command_line)
     summary, found, _, _ = judge_run(
-        tests, strict=True, complete=complete, duration_s=1, asked=Asked(criteria, **asked)
+        tests, strict=True, complete=complete, duration_s=1, required=Requirements(criteria, **asked)
     )
     return summary, {criterion.name: criterion for criterion in found}
 
