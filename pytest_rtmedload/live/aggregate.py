@@ -148,7 +148,7 @@ class Tally:
         """Of these, the ones that did not end well."""
 
     def add(self, delta: Recording) -> int:
-        """Add what was shipped; returns how many iterations it tells of."""
+        """Add what was shipped; returns the number of iterations in it."""
         before = self.iterations
         for key, cells in delta.series.items():
             if key.clock == self._clock:

@@ -1,7 +1,7 @@
 """Watching load tests while they run: shipments of samples become what a live view shows.
 
-Sums are made of every shipment; what they amount to is worked out only when it is shown. Several tests may be under
-way, each told about in a thread of its own.
+Sums are made of every shipment; what they amount to is worked out only when it is shown. Several tests may run at
+once, each reported by its own thread.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Generator:
     """How the load generator does, over all shards, in the measured time."""
 
     lag_p99_ms: float | None = None
-    """Lateness of its own ticker."""
+    """Lateness of its ticker."""
     cpu_percent: float | None = None
     """Of a core, of the event loop's thread."""
     frames_late_ms: float | None = None

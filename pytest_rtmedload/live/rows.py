@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def rows(tests: list[Progress], most: int, columns: int) -> list[Row]:
-    """At most so many rows: several of one test, or one for each of several.
+    """The rows: several of one test, or one for each of several tests.
 
     Args:
         tests: those under way.

@@ -1,7 +1,7 @@
 """A live view of the load tests under way, which leaves pytest's own output as it is.
 
 On a terminal it is a few rows below pytest's line, in a log, when it was asked for, a plain line every 10 s, and
-otherwise nothing. Several tests may be under way at once, told about from several threads. A stream that fails ends
+otherwise nothing. Several tests may run at once, reported by several threads. A stream that fails ends
 the view, never the test; while pytest writes, nothing of the view stands in its way.
 """
 

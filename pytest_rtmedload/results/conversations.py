@@ -16,7 +16,7 @@ from pytest_rtmedload.results.details import ConversationResult, ConversationTur
 MOST: Final = 200
 """Calls in the sample: enough for the median of their medians, and some 200 kB."""
 MOST_SLOW: Final = 3
-"""The slowest calls, kept beside the sample."""
+"""The slowest calls, kept in addition to the sample."""
 
 
 class Conversed(NamedTuple):

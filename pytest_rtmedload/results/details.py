@@ -86,7 +86,7 @@ class ConversationTurn:
     loop_ms: float | None
     """`voice.loop` of this turn."""
     problem: str
-    """Why it is no valid answer; empty when it is one."""
+    """Why it is not a valid answer; empty when it is valid."""
     interrupted: bool
 
 

@@ -53,7 +53,7 @@ def rank_of(fraction: float, count: int) -> int:
 
 
 def carries(fraction: float, count: int) -> bool:
-    """Whether so many samples can carry a percentile: at least one lies above it, n·(1 − p) ≥ 1.
+    """True when `count` samples can carry a percentile: at least one lies above it, n·(1 − p) ≥ 1.
 
     P50 from 2 samples on, P90 from 10, P95 from 20, P99 from 100, P99.9 from 1000. With fewer, the nearest rank is that
     of the slowest sample, under a name that promises more.

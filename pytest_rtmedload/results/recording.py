@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
-    """A wrong answer: its latency is a series of its own and does not count as latency."""
+    """A wrong answer: its latency has a separate series and does not count as latency."""
     ABORTED = "aborted"
     """An iteration in which an operation failed: the operation is counted, this is its consequence."""
     CENSORED = "censored"
@@ -284,7 +284,7 @@ class Recording:
         return sorted({key.tag for key in self.series if key.tag})
 
     def between(self, begin: int, end: int) -> Recording:
-        """The samples that were due in some whole seconds of the measured phase; nothing else is told by second."""
+        """The samples that were due in these whole seconds of the measured phase; only samples are kept by second."""
 
         def within(cell: Cell) -> bool:
             return cell.phase == Phase.MEASURE and begin <= cell.second < end

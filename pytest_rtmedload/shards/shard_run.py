@@ -201,7 +201,7 @@ class ShardRun:
         await _until(self._t0)
         self._next_drain = self._t0 + DRAIN_NS
         self._recorder.start(self._t0, self._phases)
-        self._take(self._begins)
+        self._take(self._begins)  # before users cross the line: they must know the end, if it is near
         self._probe.start()
         self._obey(self._t0)
         self._users.open_line()
@@ -271,9 +271,10 @@ class ShardRun:
         if self._dispatcher is not None:
             self._dispatcher.cancel()
             await asyncio.wait([self._dispatcher])
+            # arrivals that never got their turn are charged to the generator: planned, and not started
             for due in itertools.takewhile(lambda due: due < (self._ended_ns or 0), self._arrivals):
                 self._users.pool.miss(due)
-        self._users.cut_all()
+        self._users.cut_all()  # an iteration still in flight is a censored sample, and fixtures must not wait for it
         for line in await self._users.leave():
             self._recorder.error(line)
             self._users.failed_users.append(line)
@@ -296,7 +297,7 @@ class ShardRun:
     def _allow(self, users: int) -> None:
         before, self._users.allowed = self._users.allowed, users
         for index in self._mine(before, users):
-            if not self._users.has(index):
+            if not self._users.has(index):  # a user that was let go may still be finishing, and then goes on
                 self._users.start_user(index)
 
     def _mine(self, first: int, last: int) -> list[int]:

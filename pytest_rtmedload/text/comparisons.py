@@ -16,7 +16,7 @@ Bounds = tuple[float | None, float | None]
 
 
 def exact(value: float) -> str:
-    """A limit as it was written: no exponent, no rounding that could be seen."""
+    """A limit as it was written, without exponent or visible rounding."""
     return _plain(value, _EXACT)
 
 

@@ -83,7 +83,7 @@ def one_line(text: str, longest: int | None = None) -> str:
 
 
 def short_name(nodeid: str) -> str:
-    """A node id without its folders; a parameter may hold slashes of its own."""
+    """A node id without its folders; a parameter may contain slashes."""
     path, colons, name = one_line(nodeid).partition("::")
     return path.rsplit("/", 1)[-1] + colons + name
 

@@ -35,12 +35,12 @@ class Client:
     """Operations a second that one process keeps up with."""
 
     def uses(self, metric: str) -> bool:
-        """Whether a metric is one of its."""
+        """True when the client records this metric."""
         return metric.startswith(self.prefixes) or (" /" in self.prefixes and " /" in metric)
 
     @property
     def heavy(self) -> bool:
-        """Whether it saturates before its service does."""
+        """True when it saturates before its service does."""
         return self.users is not None or self.rate is not None
 
 

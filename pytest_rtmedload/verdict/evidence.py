@@ -48,11 +48,6 @@ def lower_bound(k: float, n: float) -> float:
     return beta_quantile(ALPHA, k, n - k + 1) if k > 0 else 0.0
 
 
-def fewest_to_pass(allowed: float) -> int:
-    """Smallest n that can PASS without a single miss: ⌈ln 0.05 / ln(1 − allowed)⌉, such as 59 for a P95."""
-    return math.ceil(math.log(ALPHA) / math.log1p(-allowed))
-
-
 def effective_size(clusters: Sequence[tuple[int, int]]) -> float:
     """How many independent samples the samples of some clusters are worth (Korn and Graubard).
 

@@ -163,7 +163,7 @@ def _slowest(recording: Recording) -> list[SlowOperation]:
 
 
 def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[str]:
-    """What a reader should know beside the verdict."""
+    """What a reader should know in addition to the verdict."""
     notes = [*measured.plan.notes, *measured.recording.notes]
     if measured.plan.interrupted is not None:
         notes.insert(0, f"cut short: {measured.plan.interrupted}")
@@ -181,7 +181,7 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
 
 
 def _little(measured: Measured) -> list[str]:
-    """Whether a closed run's own numbers fit together."""
+    """A note when the numbers of a closed run contradict each other."""
     plan = measured.plan
     n = measured.count(ITERATION, *Outcome)
     done = measured.count(ITERATION, Outcome.OK, Outcome.FAILED, Outcome.ABORTED)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OverTime:
-    """What was found beside the targets."""
+    """What the course of a test shows, in addition to its targets."""
 
     stages: list[StageResult] = field(default_factory=list)
     capacity: CapacityResult | None = None

@@ -2,8 +2,8 @@
 
 Seconds after the spike are looked at in windows that hold some samples. A window is as before when at least half of
 its samples are within the P95 that was seen before the spike (and 10 % and 5 ms on top, for what differs anyway);
-failed and unanswered ones are not. Recovered is the begin of the first window from which three in a row are as before:
-one good second in between is no recovery.
+failed and unanswered ones are not. The recovery ends where the first of three such windows in a row begins:
+one good second in between does not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VALUE: Final = "recovery_time"
 """Name of the value, in seconds, that a limit such as `targets={"recovery_time": {"max": 5}}` is for."""
 SAMPLES: Final = 5
-"""A window holds about so many samples at the rate before the spike."""
+"""Samples a window holds, about, at the rate before the spike."""
 IN_A_ROW: Final = 3
 SLACK, SLACK_MS = 0.10, 5.0
 

@@ -122,17 +122,18 @@ class Samples:
     def rules(self) -> dict[str, ShareRule]:
         """Percentile name → the rule that judges it.
 
-        Clustering is measured where 1 − p of the samples are slower, not at the limit: at a limit that nobody missed
-        none can be seen, and one miss more would be better than one miss less. It is measured again at twice that
-        share and the larger effect counts, because few clusters hold the slowest samples: with 20 clusters of 50 and
-        an intraclass correlation of 0.6, wrong PASSes are 15.3 % with n* taken at the limit, 8.5 % with the first,
-        4.3 % with both (`tests/verdict/test_simulation.py`). Clusters that would be bad but were not met by the run,
-        such as a stall once a minute, are seen by no rule.
+        Clustering is measured where 1 − p of the samples are slower, not at the limit: at a limit that no sample
+        missed, none can be seen, and one miss more would be better than one miss less. It is measured again at twice
+        that share and the larger effect counts, because few clusters hold the slowest samples: with 20 clusters of 50
+        and an intraclass correlation of 0.6, wrong PASSes are 15.3 % with n* taken at the limit, 8.5 % with the first,
+        4.3 % with both (`tests/verdict/test_simulation.py`). Clusters that the run did not meet, such as a stall once a
+        minute, are seen by no rule.
         """
         if not self.clustered:
             return {name: ShareRule.independent(self.n, 1 - p) for name, p in PERCENTILES.items()}
         cuts = {name: self._cuts(1 - p) for name, p in PERCENTILES.items()}
-        sizes = self._effective_sizes(sorted({cut for pair in cuts.values() for cut in pair}))
+        ascending = sorted({cut for pair in cuts.values() for cut in pair})
+        sizes = {cut: effective_size(found) for cut, found in zip(ascending, self.misses(ascending), strict=True)}
         none_seen = float(len(self.clusters))
         return {
             name: ShareRule(self.n, 1 - p, min((sizes[cut] for cut in cuts[name]), default=none_seen), self.calls)
@@ -147,14 +148,11 @@ class Samples:
             for histogram in cluster.ok:
                 for bucket, count in histogram.counts.items():
                     slots[bisect_left(cuts, bucket)] += count
-            slots[-1] += cluster.censored
-            above = list(accumulate(reversed(slots)))[-2::-1]
+            slots[-1] += cluster.censored  # above every cut
+            above = list(accumulate(reversed(slots)))[-2::-1]  # from the top down: one pass serves all cuts
             rows.append((above, cluster.n))
         for index in range(len(cuts)):
             yield [(above[index], n) for above, n in rows]
-
-    def _effective_sizes(self, cuts: list[int]) -> dict[int, float]:
-        return {cut: effective_size(clusters) for cut, clusters in zip(cuts, self.misses(cuts), strict=True)}
 
     def _cuts(self, share: float) -> list[int]:
         """Buckets with about `share`, and twice that, of the samples above them; none when all are in one bucket."""
@@ -168,7 +166,7 @@ class Samples:
         """Ascending numbers of samples above some bucket, neither none nor all, and those buckets."""
         above, counts, buckets = self.waited.count, [], []
         for bucket in sorted(self.ok.counts, reverse=True):
-            if above:
+            if above:  # a cut that nothing is above shows no clustering
                 counts.append(above)
                 buckets.append(bucket)
             above += self.ok.counts[bucket]
@@ -272,6 +270,7 @@ class Measured:
                 waited.merge(histogram)
                 seconds[cell.second].censored += histogram.count
         calls = self._calls(metric, tag, lagged=lagged)
+        # samples made outside calls belong to no cluster of calls: then seconds are the clusters of all of them
         if calls and sum(call.n for call in calls) == ok.count + waited.count:
             return Samples(ok, waited, calls, calls=True)
         return Samples(ok, waited, [seconds[second] for second in sorted(seconds)])

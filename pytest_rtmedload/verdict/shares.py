@@ -1,6 +1,6 @@
 """Shares of failed operations: k = failed + censored of n = ok + failed + censored, by the rule of all targets.
 
-Operations are all metrics but `iteration` and those that are part of another one. Iterations are judged beside them
+Operations are all metrics but `iteration` and those that are part of another one. Iterations are judged too
 when some failed for a reason of their own (an assertion, a failed check); an iteration that ended because an operation
 failed is not a second error. The worse of the two is the result. Errors count one by one, not by seconds or calls: a
 burst of errors is a fact about the test, and no sampling accident. A limit of 0 cannot be proved by any number of

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def judge_stages(plan: TestPlan, recording: Recording) -> list[StageResult]:
-    """What each stage of a test came to; those of which no second was measured are left out."""
+    """The result of each stage of a test, except those of which no second was measured."""
     return [judge_stage(plan, recording, stage) for stage in plan.stages if stage.end > stage.begin]
 
 
@@ -74,7 +74,7 @@ def stage_targets(measured: Measured) -> tuple[list[TargetResult], list[str]]:
 
 
 def leans_well(stage: StageResult) -> bool:
-    """True when every target of a stage is met, as far as can be told."""
+    """True when every target of a stage is met, by the point estimate where the evidence does not decide."""
     if stage.verdict is Verdict.INCONCLUSIVE:
         return bool(stage.iterations) and all(target.leaning != "fail" for target in stage.targets)
     return stage.verdict is Verdict.PASS

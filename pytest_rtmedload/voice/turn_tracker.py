@@ -134,6 +134,7 @@ class Call:
         rate = audio.rate or self._rate
         duration = len(audio.pcm) // 2 * 1_000_000_000 // rate
         if self._old is not None:
+            # agents go on sending for a while after an interruption: that is not the new answer's first audio
             if self._goes_on(at_ns):
                 self._add(self._old, audio, rate, duration, at_ns)
                 return
@@ -144,7 +145,7 @@ class Call:
 
     def stop(self, at_ns: int) -> None:
         """The agent says that what has not sounded must not."""
-        heard_until = self._playback.flush(at_ns)
+        heard_until = self._playback.flush(at_ns)  # what has sounded by now was heard, the rest never will be
         for turn in (self._fading and self._fading.old, self._old, self.turn):
             if turn is not None:
                 _drop(turn, at_ns)
@@ -207,6 +208,7 @@ class Call:
                 self._old_ended(self._playback.end_ns)
             elif self._interrupted_ns and at_ns >= self._interrupted_ns + self._limit_ns:
                 self._unmeasured(at_ns, Outcome.CENSORED, "the agent did not stop when it was interrupted")
+        # audio arrives faster than it sounds, and a stop may still take it back: measured only once it has sounded
         if turn.onset_ns and not turn.answered and at_ns >= turn.onset_ns and turn.speech_end_ns:
             self._answered(turn)
         if _can_end(turn) and at_ns >= self._over_at(turn):
@@ -230,6 +232,7 @@ class Call:
             Whether there is a failed sample.
         """
         self.tick(at_ns)
+        # an agent may hang up after its last answer was sent: the rest of it is heard from the caller's own buffer
         if not unexpected and self.delivered:
             self._heard_out(self.asked)
         known = len(self.findings)
@@ -266,7 +269,7 @@ class Call:
                     turn.pieces.clear()
 
     def _add(self, turn: Turn, audio: Audio, rate: int, duration: int, at_ns: int) -> None:
-        gap = at_ns - self._playback.end_ns if turn.first_byte_ns else 0
+        gap = at_ns - self._playback.end_ns if turn.first_byte_ns else 0  # before the first there is nothing to stall
         begin = self._playback.place(at_ns, duration)
         turn.first_byte_ns = turn.first_byte_ns or at_ns
         turn.add(begin, begin + duration, audio.pcm, rate)
