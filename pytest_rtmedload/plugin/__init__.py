@@ -107,6 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _become_controller(config: pytest.Config) -> None:
     """Load tests run in the workers of pytest-xdist."""
+    from pytest_rtmedload.plugin.header import Head  # noqa: PLC0415 - only with pytest-xdist
     from pytest_rtmedload.xdist.controller import ControllerPlugin  # noqa: PLC0415 - only with pytest-xdist
     from pytest_rtmedload.xdist.groups import GroupsPlugin  # noqa: PLC0415 - as above
 
@@ -116,6 +117,8 @@ def _become_controller(config: pytest.Config) -> None:
     groups = GroupsPlugin(lambda: config.stash.get(GROUPS, {})) if side_by_side(config) else None
     if groups is not None:
         config.pluginmanager.register(groups, "rtmedload-groups")
+    elif not config.option.collectonly:
+        config.pluginmanager.register(Head(config, lambda: options_of(config)), "rtmedload-head")
     controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.lanes)
     config.pluginmanager.register(controller, "rtmedload-controller")
     outcomes_of(config)

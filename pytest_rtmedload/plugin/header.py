@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from pytest_rtmedload.agent_provider import without_secrets
+from pytest_rtmedload.plugin.options import OPTIONS
+from pytest_rtmedload.plugin.selection import chosen_only_by
 from pytest_rtmedload.text.formats import count, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pytest
 
@@ -44,10 +45,39 @@ def plan_line(
         return ""
     explicit = {item for item, _ in selected if "load_run" in getattr(item, "fixturenames", ())}
     length = how_long([None if item in explicit else spec for item, spec in selected], side_by_side=side_by_side)
-    agent = "embedded agent" if options.host is None else f"agent {without_secrets(options.host)}"
     shards = "groups side by side" if side_by_side else count(len(config.getoption("tx", None) or "1"), "shard")
-    run = f"suite {options.suite.name}, {agent}, seed {options.seed}, {shards}"
-    return f"{count(len(selected), 'load test')}, {length}: {run}"
+    return f"{count(len(selected), 'load test')}, {length}: {_run(options)}, {shards}"
+
+
+class Head:
+    """The line in the head of a run that pytest-xdist distributes, where only the workers collect.
+
+    Args:
+        config: pytest's.
+        options: gives the options; called if load tests were asked for.
+    """
+
+    def __init__(self, config: pytest.Config, options: Callable[[], LoadConfig]) -> None:
+        self._config = config
+        self._options = options
+
+    def pytest_report_header(self) -> str:
+        """Suite, agent, seed and processes."""
+        by_marker = chosen_only_by("load", self._config.getoption("markexpr", "") or "", set())
+        if not by_marker and not self._sized():
+            return ""
+        return f"load tests: {_run(self._options())}, {count(len(self._config.getoption('tx')), 'shard')}"
+
+    def _sized(self) -> bool:
+        stated = any(self._config.getoption(option.dest, None) for option in OPTIONS)
+        return stated and self._options().sized_by_command_line
+
+
+def _run(options: LoadConfig) -> str:
+    from pytest_rtmedload.agent_provider import without_secrets  # noqa: PLC0415 - only where there are load tests
+
+    agent = "embedded agent" if options.host is None else f"agent {without_secrets(options.host)}"
+    return f"suite {options.suite.name}, {agent}, seed {options.seed}"
 
 
 def how_long(planned: Sequence[LoadSpec | None], *, side_by_side: bool = False) -> str:

@@ -58,6 +58,16 @@ def test_nothing_is_said_where_nobody_asked(load_run_of: LoadRun, arguments: tup
     run.stdout.no_fnmatch_line("*load test*seed*")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(("-m", "load"), True), (("--suite=quick",), True), (("-m", "not load"), False)]
+)
+def test_under_xdist_the_header_says_it(load_run_of: LoadRun, arguments: tuple[str, ...], said: bool) -> None:
+    load_run_of.file(test_it="def test_ordinary():\n    pass\n")
+    run = load_run_of("-p", "xdist.plugin", "-n", "2", *arguments, sizes=())
+    line = "load tests: suite quick, embedded agent, seed *, 2 shards"
+    run.stdout.fnmatch_lines([line]) if said else run.stdout.no_fnmatch_line(line)
+
+
 def test_groups_side_by_side_take_as_long_as_the_longest() -> None:
     planned = [spec(), spec(), spec("ws"), None]
     assert how_long(planned) == "about 2 min and 1 of unknown length"
