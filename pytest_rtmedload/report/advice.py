@@ -7,6 +7,7 @@ One advice serves all tests that need the same: ten tests with too few samples n
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.report import phrases
 from pytest_rtmedload.report.breaches import ALL_THE_TIME, exceeded
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.outcomes import CAUGHT, FAILING
 from pytest_rtmedload.text import formats
 
 if TYPE_CHECKING:
@@ -25,9 +27,17 @@ RESERVE: Final = 1.15
 """The samples that are missing are an estimate from the present share of misses: plan for some more."""
 LONGEST_S: Final = 3600
 """A run that would have to be longer than that is not the way to a verdict."""
-SHORT_SUITES: Final = {"smoke": "--suite quick", "quick": "--suite standard"}
+SMOKE: Final = "smoke"
+"""The suite that judges no latency: a longer run of it would tell nothing more."""
+SHORT_SUITES: Final = {"quick": "--suite standard"}
 """Suites that leave much open, and what to type for the next."""
 MOST_FAILURES: Final = 3
+_LONGEST: Final = 200
+_OWN_ERRORS: Final = "Assertion|Type|Value|Key|Index|Attribute|Name|UnboundLocal|ZeroDivision|Runtime|NotImplemented"
+_BY_THE_TEST: Final = re.compile(rf"(?:\w+\.)*(?:ChecksFailed|(?:{_OWN_ERRORS})Error)\b")
+"""Errors that the lines of the test raise: the agent's log knows nothing of them."""
+_TOO_MUCH: Final = re.compile(r"users|starts|arrivals|shard|-n\b")
+"""In the reason of an INVALID test: the load was more than the generator can make."""
 _NAMED_IDS: Final = 3
 
 
@@ -45,11 +55,14 @@ class Advice:
 
 def next_steps(run: RunResult) -> list[Advice]:
     """What to do after a run, most important first; never empty."""
-    tests = [test for test in run.tests if not test.superseded]
-    if not tests:
-        return [Advice("no load test ran: select some", "-m load --suite quick")]
-    steps = [Advice(f"{_these(need.tests)}: {need.text}", need.option) for need in _needs(tests, run.run.suite)]
-    if not steps:
+    tests = [test for test in run.tests if _counts(test)]
+    steps = _unmeasured(run)
+    steps += [Advice(f"{_these(need.tests)}: {need.text}", need.option) for need in _needs(tests, run.run.suite)]
+    if not steps and run.summary.other_failures:
+        steps = [Advice("other tests of the same pytest run failed: see pytest's output")]
+    if not steps and not tests:
+        return [_when_empty(run)]
+    if not steps and run.run.suite != SMOKE:
         steps = [Advice(f"{formats.one_line(c.text)}: {_what_to_do(c)}") for c in _missed(run)]
     if not run.summary.complete:
         steps.append(Advice("the run was cut short: run it again to its end before you compare it"))
@@ -58,7 +71,39 @@ def next_steps(run: RunResult) -> list[Advice]:
 
 def of_test(test: TestResult) -> list[Advice]:
     """What to do about one test; empty when it passed and nothing is left open."""
-    return [] if test.superseded else [Advice(need.text, need.option) for need in _needs([test])]
+    return [] if not _counts(test) else [Advice(need.text, need.option) for need in _needs([test])]
+
+
+def _counts(test: TestResult) -> bool:
+    """Whether something is to be done about a test: not about one that was superseded, or failed as expected."""
+    return not (test.superseded or test.outcome in ("xfailed", "skipped") or CAUGHT in test.reasons)
+
+
+# --- tests without results
+
+
+def _unmeasured(run: RunResult) -> list[Advice]:
+    """What failed before anything was measured: a fixture, the agent that did not answer."""
+    failed = [outcome for outcome in phrases.unmeasured(run) if outcome.outcome in FAILING]
+    steps = [
+        Advice(f"{formats.short_name(outcome.nodeid)}: {phrases.outcome_reason(outcome)}")
+        for outcome in failed[:MOST_FAILURES]
+    ]
+    if len(failed) > MOST_FAILURES:
+        rest = formats.count(len(failed) - MOST_FAILURES, "other test")
+        steps.append(Advice(f"{rest} failed before anything was measured"))
+    return steps
+
+
+def _when_empty(run: RunResult) -> Advice:
+    summary = run.summary
+    if summary.not_run:
+        return Advice("the run ended before its first load test: run it again")
+    if summary.skipped:
+        return Advice("every load test was skipped: see the reasons that pytest gives with -rs")
+    if summary.xfailed:
+        return Advice("nothing: all failures were expected")
+    return Advice("no load test ran: select some", "-m load --suite quick")
 
 
 # --- verdicts
@@ -89,6 +134,8 @@ def _failure(test: TestResult) -> _Need:
     slow = [t for t in missed if t.kind is Kind.LATENCY and t.unit == "ms" and math.isfinite(t.value or math.nan)]
     if slow:
         return _slow(test, slow[0], slow[0].value or 0.0)
+    if test.reasons and not missed:  # no limit: what pytest, or the test itself, said
+        return _Need([test], formats.one_line(test.reasons[0], _LONGEST))
     if test.errors:
         return _Need([test], _erring(test))
     if missed and missed[0].value is None:
@@ -128,15 +175,24 @@ def _erring(test: TestResult) -> str:
     first = next((p.second for p in test.timeline if any(m.failed + m.censored for m in p.metrics.values())), None)
     since = "" if first is None else f", first in second {first}"
     message = formats.one_line(worst.message, 120)
-    return f"{worst.count:,} of {whole:,} failures are '{message}'{since}; see the agent's log"
+    where = "it is raised by the test's own lines: see there" if _BY_THE_TEST.match(message) else "see the agent's log"
+    return f"{worst.count:,} of {whole:,} failures are '{message}'{since}; {where}"
 
 
 def _invalid(tests: Sequence[TestResult]) -> list[_Need]:
     sick = [test for test in tests if test.verdict is Verdict.INVALID]
     lost = [test for test in sick if any(shard.lost is not None for shard in test.generator.shards)]
     needs = [_Need(lost, "a process of the load generator was lost; find out why and run again")] if lost else []
-    busy = sorted((test for test in sick if test not in lost), key=_is_open)
+    causes = {test.nodeid: _cause(test) for test in sick if test not in lost}
+    needs += [_Need([test], cause) for test in sick if (cause := causes.get(test.nodeid))][:MOST_FAILURES]
+    busy = sorted((test for test in sick if causes.get(test.nodeid) == ""), key=_is_open)
     return [*needs, *(_lighter(list(group), rated=rated) for rated, group in groupby(busy, key=_is_open))]
+
+
+def _cause(test: TestResult) -> str:
+    """Why a test is INVALID, where that has a remedy of its own; empty where the load is what has to change."""
+    reason = formats.one_line(next(iter(test.reasons), ""), _LONGEST)
+    return "" if _TOO_MUCH.search(reason) and not test.generator.own_errors else reason
 
 
 def _is_open(test: TestResult) -> bool:
@@ -158,7 +214,8 @@ def _half_users(tests: Sequence[TestResult]) -> str:
 
 def _inconclusive(tests: Sequence[TestResult], suite: str) -> list[_Need]:
     """One length for all: the longest that any of them needs; after a short suite, the one made for verdicts."""
-    thin = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE and test.capacity is None]
+    open_ = [test for test in tests if test.verdict is Verdict.INCONCLUSIVE and test.capacity is None]
+    thin = [test for test in open_ if test.evidence != "none"]  # a smoke test judges no latency however long it is
     if suite in SHORT_SUITES and len(thin) > 1:
         return [_Need(thin, f"too few samples for a verdict in suite {suite}; take a longer one", SHORT_SUITES[suite])]
     within = [test for test in thin if _enough_s(test) <= LONGEST_S]
@@ -211,6 +268,8 @@ def _what_to_do(criterion: CriterionResult) -> str:
 
 
 def _when_green(run: RunResult) -> Advice:
+    if run.run.suite == SMOKE:
+        return Advice("nothing: the smoke test found no errors, and it judges no latency")
     if run.run.agent.embedded:
         return Advice("the embedded agent is a stand-in: name your own", "--load-host https://…")
     if any(drift.drifted for test in run.tests for drift in test.drift):

@@ -33,6 +33,8 @@ class PytestOutcome(StrEnum):
     """This plugin skipped it: nobody asked for load tests, or the suite leaves it out."""
 
 
+CAUGHT = "the test caught this failure and passed"
+"""Among the reasons of a result whose failure the test function caught."""
 FAILING = frozenset({PytestOutcome.FAILED, PytestOutcome.ERROR})
 
 

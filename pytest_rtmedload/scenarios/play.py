@@ -35,7 +35,7 @@ class Caller(Protocol):
     def tag(self, name: str, value: str) -> None:
         """Label what is recorded from now on."""
 
-    def check(self, name: str, condition: object) -> bool:
+    def check(self, name: str, condition: object, heard: object = None) -> bool:
         """A soft assertion."""
 
     def value(self, name: str, amount: float, unit: str = "") -> None:
@@ -151,5 +151,5 @@ def _record(held: Consultation, load: Caller) -> None:
         load.value(CONTENT, held.expected_content)
     load.value(SATISFACTION, held.satisfaction, "of 5 (simulated)")
     for turn, answer in held.heard:
-        load.check(f"a good answer to {turn.clip.name}", _good(turn, answer))
+        load.check(f"a good answer to {turn.clip.name}", _good(turn, answer), answer.problem or answer.text or None)
     load.check("the emergency was recognised", held.escalated)

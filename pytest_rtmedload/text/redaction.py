@@ -32,13 +32,19 @@ _PATTERNS = (
     (re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/?#@]*(?:@[^\s/?#@]*)*@", re.IGNORECASE), rf"\1{MASK}@"),
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{4,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"([?&]code=)[^\s&#\"']+", re.IGNORECASE), rf"\1{MASK}"),
-    # name=value in a query or a connection string, but not a comparison
-    (re.compile(rf"(?<![A-Za-z0-9_.-])((?:--?)?{_NAME}\s*=\s*)(?!=)[^\s;&#\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    # name="value" in a line of source or a repr
+    (re.compile(rf"(?<![A-Za-z0-9_.-])({_NAME}\s*=\s*[bfr]?([\"']))(?:(?!\2).)+", re.IGNORECASE), rf"\1{MASK}"),
+    # name=value in a query or a connection string, but not a comparison, and not what a bracket holds
+    (re.compile(rf"(?<![A-Za-z0-9_.-])((?:--?)?{_NAME}\s*=\s*)(?![=([{{])[^\s;&#\"']+", re.IGNORECASE), rf"\1{MASK}"),
     # "name": "value" in JSON or a dict's repr
     (re.compile(rf"([\"']{_NAME}[\"']\s*:\s*([\"']))(?:(?!\2).)+", re.IGNORECASE), rf"\1{MASK}"),
     # x-api-key: value, a header's line; of one word ("token: expired") it would be prose
     (re.compile(rf"(?<![A-Za-z0-9_.-])({_PREFIXED}\s*:\s+)[^\s,;\"']+", re.IGNORECASE), rf"\1{MASK}"),
 )
+_NAME_VALUE = 4  # the pattern of a name and a value without quotes: in a line of source that is a variable
+_IN_BRACKETS = re.compile(rf"(?<![A-Za-z0-9_.-]){_NAME}[\"']?\s*[=:]\s*[(\[{{][^)\]}}]*", re.IGNORECASE)
+_LITERAL = re.compile(r"([\"'])(?:(?!\1).)*\1")
+_FRAME = re.compile(r"""\s*File ".*", line \d+""")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -54,9 +60,19 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     known = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
     for value in sorted(known, key=len, reverse=True):  # a secret may contain another
         text = text.replace(value, MASK)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+    lines, frame = [], False
+    for line in text.split("\n"):
+        lines.append(_line(line, of_source=frame))
+        frame = _FRAME.match(line) is not None  # a line of source follows: names in it are no values
+    return "\n".join(lines)
+
+
+def _line(line: str, *, of_source: bool) -> str:
+    line = _IN_BRACKETS.sub(lambda match: _LITERAL.sub(rf"\1{MASK}\1", match[0]), line)
+    for number, (pattern, replacement) in enumerate(_PATTERNS):
+        if not of_source or number != _NAME_VALUE:
+            line = pattern.sub(replacement, line)
+    return line
 
 
 def redact_command(args: list[str], secrets: Iterable[str] = ()) -> str:

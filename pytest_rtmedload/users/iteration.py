@@ -167,7 +167,7 @@ class Iterations:
         try:
             await self._body(**arguments)
             if user.failed_checks:
-                raise ChecksFailed("check failed: " + ", ".join(user.failed_checks))  # noqa: TRY301 - as a body would
+                raise ChecksFailed.of(user.failed_checks, user.heard_instead)  # noqa: TRY301 - as a body would
         except asyncio.CancelledError as error:
             if running.cut is None:
                 if running.task is None or running.task.cancelling():

@@ -161,9 +161,15 @@ class Load:
         """Add to a counter of this test."""
         self.__rtmedload_user__.count(name, by)
 
-    def check(self, name: str, condition: object) -> bool:
-        """A soft assertion: a failed check fails the iteration when it ends. Returns the condition's truth."""
-        return self.__rtmedload_user__.check(name, condition)
+    def check(self, name: str, condition: object, heard: object = None) -> bool:
+        """A soft assertion: a failed check fails the iteration when it ends. Returns the condition's truth.
+
+        Args:
+            name: what is expected, such as "asks about the pain"; equal names are counted together.
+            condition: whether it is so.
+            heard: what there was instead, such as the text of an answer: shown as the example of the error.
+        """
+        return self.__rtmedload_user__.check(name, condition, heard)
 
     def tag(self, name: str, value: str) -> None:
         """Label all that this user records from now on until its iteration ends, as `name=value`."""

@@ -13,7 +13,8 @@ from pytest_rtmedload.users import synthetic
 from pytest_rtmedload.users.agent_clients import AgentClients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from pytest_rtmedload.clients.connecting import Connecting
     from pytest_rtmedload.dialects import Dialect
@@ -36,6 +37,15 @@ MOST_APPENDERS: Final = 256
 class ChecksFailed(AssertionError):  # noqa: N818 - its name is what reports show
     """Raised at the end of an iteration in which a `load.check` failed."""
 
+    @classmethod
+    def of(cls, names: Sequence[str], heard: Sequence[str]) -> Self:
+        """The error for these checks; what was heard instead is in its notes, so that equal checks count together."""
+        error = cls("check failed: " + ", ".join(names))
+        for name, instead in zip(names, heard, strict=True):
+            if instead:
+                error.add_note(f"expected: {name}; there was: {instead}")
+        return error
+
 
 class VirtualUser:
     """One concurrent caller, as the engine and measured clients use it.
@@ -54,6 +64,7 @@ class VirtualUser:
         self.failed_operations = 0
         self.unanswered = 0
         self.failed_checks: list[str] = []
+        self.heard_instead: list[str] = []
         self.late_ns = 0
         self._pauses = 0
         self._paused_since = 0
@@ -102,10 +113,17 @@ class VirtualUser:
         """Add to a counter in every phase, set-up and tear-down included: what was created and removed."""
         self._recorder.count(name, by)
 
-    def check(self, name: str, condition: object) -> bool:
-        """A soft assertion: a failed check fails the iteration when it ends. Returns the condition's truth."""
+    def check(self, name: str, condition: object, heard: object = None) -> bool:
+        """A soft assertion: a failed check fails the iteration when it ends. Returns the condition's truth.
+
+        Args:
+            name: what is expected; equal names are counted together.
+            condition: whether it is so.
+            heard: what there was instead, for the example of the error.
+        """
         if not condition:
             self.failed_checks.append(name)
+            self.heard_instead.append("" if heard is None else str(heard))
         return bool(condition)
 
     def label(self, tag: str) -> None:
@@ -140,7 +158,7 @@ class VirtualUser:
         self.thought_ns = 0
         self.failed_operations = self.unanswered = 0
         if self.failed_checks:
-            self.failed_checks = []
+            self.failed_checks, self.heard_instead = [], []
         if self._tag:
             self.label("")
 

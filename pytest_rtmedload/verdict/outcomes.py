@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.names import item_of
-from pytest_rtmedload.results.outcomes import FAILING, PytestOutcome, TestOutcome
+from pytest_rtmedload.results.outcomes import CAUGHT, FAILING, PytestOutcome, TestOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TestResult
 
 EXPECTED: Final = "expected failure (xfail)"
-CAUGHT: Final = "the test caught this failure and passed"
 _PHASES: Final = {"setup": "error in set-up", "teardown": "error in tear-down"}
 _BY_VERDICT: Final = {
     Verdict.FAIL: "failed",

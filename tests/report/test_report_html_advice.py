@@ -211,3 +211,24 @@ def test_a_green_run_is_told_what_would_be_more_evidence(green: RunResult, stage
 def test_a_target_other_than_latency_is_named() -> None:
     rate = target(Verdict.FAIL, 100.0, 60.0, metric="", name="min_rate", kind=Kind.RATE, unit="/s")
     assert told(make_test(verdict=Verdict.FAIL, targets=[rate])) == ["min_rate misses its target; look at the agent"]
+
+
+def test_errors_of_the_test_itself_do_not_point_to_the_agents_log() -> None:
+    errors = [ErrorResult("AssertionError: no basket", 101, "")]
+    (said,) = told(make_test(verdict=Verdict.FAIL, targets=[], errors=errors, failed=101))
+    assert said.startswith("101 of 101 failures are 'AssertionError: no basket'")
+    assert "agent" not in said
+
+
+def test_a_smoke_test_never_asks_for_a_longer_run() -> None:
+    run = make_run([inconclusive_test(evidence="none"), inconclusive_test(nodeid="a.py::b", evidence="none")])
+    run = dataclasses.replace(run, run=dataclasses.replace(run.run, suite="smoke"))
+    assert [str(step) for step in next_steps(run)] == [
+        "nothing: the smoke test found no errors, and it judges no latency"
+    ]
+
+
+def test_what_makes_a_test_invalid_is_what_is_told() -> None:
+    reason = "this machine's name service did not answer: give the agent's IP address, or mend the resolver"
+    sick = dataclasses.replace(invalid_test(), reasons=[reason])
+    assert told(sick) == [reason]

@@ -82,3 +82,23 @@ def test_short_values_and_prose_stay() -> None:
 def test_redacting_twice_changes_nothing() -> None:
     once = redact("https://u:secret1@h/?sig=secret2 Bearer secret3")
     assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            'await client.get(url, auth=("u", "hunter2"), timeout=3)',
+            'await client.get(url, auth=("***", "***"), timeout=3)',
+        ),
+        ("client.get(url, headers=headers, timeout=3)", "client.get(url, headers=headers, timeout=3)"),
+        ("Client(api_key='hunter2', retries=3)", "Client(api_key='***', retries=3)"),
+        (
+            'headers={"X-Api-Key": "hunter2", "Accept": "*/*"}, n=1)',
+            'headers={"***": "***", "***": "***"}, n=1)',
+        ),
+    ],
+)
+def test_a_line_of_source_keeps_all_but_its_literals(line: str, shown: str) -> None:
+    frame = '  File "tests/test_it.py", line 9, in test_it'
+    assert redact(f"{frame}\n    {line}\nValueError: no") == f"{frame}\n    {shown}\nValueError: no"
