@@ -17,7 +17,7 @@ from pytest_rtmedload.plugin import selection
 from pytest_rtmedload.plugin.call_fixtures import browser_call, phone_call
 from pytest_rtmedload.plugin.event_loops import check_loop, loop_factory, run_alone
 from pytest_rtmedload.plugin.interrupts import interrupts_of
-from pytest_rtmedload.users.user_fixture import Recipe, known_names, makes_recipes
+from pytest_rtmedload.users.user_fixture import UserFixtureDef, is_user_fixture, known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -271,7 +271,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         if not getattr(item.funcargs["load_run"], "finished", True):
             pytest.fail("load_run never ran a load test: 'await load_run(body, …)' in an async test", pytrace=False)
         return result
-    if SPEC not in item.stash and not any(isinstance(value, Recipe) for value in item.funcargs.values()):
+    if SPEC not in item.stash and not any(isinstance(value, UserFixtureDef) for value in item.funcargs.values()):
         return (yield)
     original = item.obj
     item.obj = _fanned_out(item, original)
@@ -328,10 +328,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Only user fixtures can be given what exists once per user."""
-    if makes_recipes(fixturedef.func):
+    if is_user_fixture(fixturedef.func):
         return
     for need in fixturedef.argnames:
-        if need in known_names and isinstance(request.getfixturevalue(need), Recipe):
+        if need in known_names and isinstance(request.getfixturevalue(need), UserFixtureDef):
             pytest.fail(
                 f"fixture {fixturedef.argname!r} asks for {need!r}, which every virtual user has its own of: "
                 f"define {fixturedef.argname!r} with @pytest_rtmedload.user_fixture",
@@ -340,7 +340,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 
 
 @pytest.fixture
-def load() -> Recipe:
+def load() -> UserFixtureDef:
     """One virtual user's handle: measured clients and measurements."""
     from pytest_rtmedload.users.fan_out import LOAD  # noqa: PLC0415 - only where there are load tests
 

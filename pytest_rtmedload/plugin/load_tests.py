@@ -16,7 +16,7 @@ from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
 from pytest_rtmedload.shards.worker import Worker
-from pytest_rtmedload.users.user_fixture import Entered
+from pytest_rtmedload.users.user_fixture import FixtureValues
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -161,7 +161,7 @@ def _remembering(body: Callable[..., Awaitable[object]], raised: list[Exception]
 async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> None:
     """Run an ordinary test that uses user fixtures: it is its own only user."""
     async with contextlib.AsyncExitStack() as stack:
-        entered = Entered(stack, {})
+        entered = FixtureValues(stack, {})
         result = body(**{name: await entered.resolve(value) for name, value in arguments.items()})
         if inspect.isawaitable(result):
             await result

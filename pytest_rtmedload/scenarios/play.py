@@ -29,7 +29,7 @@ WEIGHTS: Final = (0.5, 0.3, 0.2)
 """Of what was achieved, of how prompt the answers were, and of how smoothly they were heard."""
 
 
-class Caller(Protocol):
+class ScenarioUser(Protocol):
     """A virtual user."""
 
     def tag(self, name: str, value: str) -> None:
@@ -103,7 +103,7 @@ class Consultation:
         return 1 + 4 * sum(weight * part for weight, part in zip(WEIGHTS, parts, strict=True))
 
 
-async def play(scenario: Scenario, load: Caller, call: VoiceCall) -> Consultation:
+async def play(scenario: Scenario, load: ScenarioUser, call: VoiceCall) -> Consultation:
     """Hold a consultation on a connected call, and record how it went.
 
     Records `flow.duration` and the values `flow.turns_ok`, `flow.expected_content` and `flow.satisfaction`, all under
@@ -122,7 +122,7 @@ async def play(scenario: Scenario, load: Caller, call: VoiceCall) -> Consultatio
     return held
 
 
-async def _converse(held: Consultation, load: Caller, call: VoiceCall) -> None:
+async def _converse(held: Consultation, load: ScenarioUser, call: VoiceCall) -> None:
     turns = held.scenario.turns
     for number, turn in enumerate(turns):
         following = turns[number + 1] if number + 1 < len(turns) else None
@@ -145,7 +145,7 @@ def _good(turn: TurnPlan, answer: Answer) -> bool:
     return answer.problem is None and (not answer.text or turn.answered_by(answer.text))
 
 
-def _record(held: Consultation, load: Caller) -> None:
+def _record(held: Consultation, load: ScenarioUser) -> None:
     load.value(TURNS_OK, held.turns_ok)
     if held.expected_content is not None:
         load.value(CONTENT, held.expected_content)

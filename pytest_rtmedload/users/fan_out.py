@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_rtmedload.users.iteration import ENDS_TEST, Cut, Iterations, Mishaps, Running
+from pytest_rtmedload.users.iteration import ENDS_TEST, CancelReason, ErrorCounter, Iterations, UserState
 from pytest_rtmedload.users.load import Load
 from pytest_rtmedload.users.pool import Pool
-from pytest_rtmedload.users.user_fixture import Entered, Recipe
+from pytest_rtmedload.users.user_fixture import FixtureValues, UserFixtureDef
 from pytest_rtmedload.users.virtual_user import CURRENT, VirtualUser
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ SLICE_NS: Final = 1_000_000
 TEARDOWN_S: Final = 5.0
 """How long users may take to leave their fixtures once they were cut off."""
 
-LOAD = Recipe("load", lambda: None, {}, "user")
+LOAD = UserFixtureDef("load", lambda: None, {}, "user")
 """What the `load` fixture gives to pytest; each user replaces it with itself."""
 
 
@@ -48,7 +48,7 @@ class FanOut:
 
     Args:
         body: the test function.
-        arguments: its arguments as pytest resolved them; recipes are entered by each user.
+        arguments: its arguments as pytest resolved them; user fixtures are entered by each user.
         spec: the load test.
         recorder: takes the samples.
         shared: what users share.
@@ -70,12 +70,12 @@ class FanOut:
         self._spec = spec
         self._recorder = recorder
         self._shared = shared
-        self._running: dict[int, Running] = {}
+        self._states: dict[int, UserState] = {}
         self._line = asyncio.Event()
         self._changed = asyncio.Event()
         self._live = 0
-        self._mishaps = Mishaps(recorder, shared)
-        self._iterations = Iterations(body, arguments, spec, recorder, self._mishaps)
+        self._errors = ErrorCounter(recorder, shared)
+        self._iterations = Iterations(body, arguments, spec, recorder, self._errors)
         self.crossed_ns: int | None = None
         """When the first user crossed the start line."""
         self.pool = Pool(spec, recorder, late_ns, spec.in_flight_limit if in_flight is None else in_flight)
@@ -88,12 +88,12 @@ class FanOut:
     @property
     def failed_users(self) -> list[str]:
         """Why users never started, or failed to leave their fixtures; one line each."""
-        return self._mishaps.failed_users
+        return self._errors.failed_users
 
     @property
     def entered(self) -> bool:
         """True once every user that waits for the start line has entered its fixtures or failed to."""
-        return all(running.ready for running in self._running.values() if running.waits_for_line)
+        return all(state.ready for state in self._states.values() if state.waits_for_line)
 
     @property
     def skipped(self) -> bool:
@@ -107,8 +107,8 @@ class FanOut:
 
     def has(self, index: int) -> bool:
         """True once this user was started; one that left when there were too many can be started again."""
-        running = self._running.get(index)
-        return running is not None and not (running.one_too_many and running.task is not None and running.task.done())
+        state = self._states.get(index)
+        return state is not None and not (state.one_too_many and state.task is not None and state.task.done())
 
     async def changed(self, at_most: float) -> None:
         """Wait until a user became ready or ended, at most so many seconds."""
@@ -119,17 +119,17 @@ class FanOut:
     def start_user(self, index: int, *, waits_for_line: bool = False) -> None:
         """Let user `index` enter its fixtures and begin."""
         user = VirtualUser(index, self._recorder, self._shared)
-        running = Running(user, waits_for_line=waits_for_line)
-        self._running[index] = running
+        state = UserState(user, waits_for_line=waits_for_line)
+        self._states[index] = state
         self._live += 1
-        running.task = asyncio.create_task(self._live_through(running), name=f"virtual user {index}")
-        running.task.add_done_callback(functools.partial(self._gone, running))
+        state.task = asyncio.create_task(self._live_through(state), name=f"virtual user {index}")
+        state.task.add_done_callback(functools.partial(self._gone, state))
 
-    def _gone(self, running: Running, task: asyncio.Task[None]) -> None:
+    def _gone(self, state: UserState, task: asyncio.Task[None]) -> None:
         """A user has ended, however; also one that was cancelled before its first step, which runs no `finally`."""
-        running.ready = True
+        state.ready = True
         self._live -= 1
-        if task.cancelled() and running.cut is None:
+        if task.cancelled() and state.cancelled_for is None:
             self.failed_users.append(f"{task.get_name()} was cancelled by something in this process")
         self._changed.set()
 
@@ -143,38 +143,36 @@ class FanOut:
 
     def wake(self) -> None:
         """The end has come: users that only think, or never began, leave now; those in an iteration may finish it."""
-        for running in self._running.values():
-            if running.thinking or not running.ready:
-                self._cancel(running, Cut.END)
+        for state in self._states.values():
+            if state.thinking or not state.ready:
+                self._cancel(state, CancelReason.END)
 
     def cut_entering(self, limit_s: float) -> None:
         """Give up on users that have not entered their fixtures within `limit_s`: nobody waits for them any more."""
-        for running in self._running.values():
-            if not running.ready:
+        for state in self._states.values():
+            if not state.ready:
                 self.failed_users.append(
-                    f"virtual user {running.user.user} did not enter its fixtures within {limit_s:g} s"
+                    f"virtual user {state.user.user} did not enter its fixtures within {limit_s:g} s"
                 )
-                running.ready = True
-                self._cancel(running, Cut.END)
+                state.ready = True
+                self._cancel(state, CancelReason.END)
 
     def cut_overdue(self, now_ns: int) -> None:
         """Cut off iterations that have taken longer than the timeout: they become censored samples."""
         limit = now_ns - round(self._spec.timeout * 1e9)
-        for running in self._running.values():
-            if 0 < running.started_ns < limit - running.user.pausing_ns(now_ns) and running.cut is None:
-                self._cancel(running, Cut.TIMEOUT)
+        for state in self._states.values():
+            if 0 < state.started_ns < limit - state.user.pausing_ns(now_ns) and state.cancelled_for is None:
+                self._cancel(state, CancelReason.TIMEOUT)
 
     def cut_all(self) -> None:
         """Cut off everyone: iterations in flight become censored samples, fixtures are left."""
         self._iterations.end_ns = 0
-        for running in self._running.values():
-            self._cancel(running, Cut.END)
+        for state in self._states.values():
+            self._cancel(state, CancelReason.END)
 
     async def leave(self) -> list[str]:
         """Wait until users that were cut off have left their fixtures; returns those that did not in time."""
-        tasks = [
-            running.task for running in self._running.values() if running.task is not None and not running.task.done()
-        ]
+        tasks = [state.task for state in self._states.values() if state.task is not None and not state.task.done()]
         if not tasks:
             return []
         _, stuck = await asyncio.wait(tasks, timeout=TEARDOWN_S)
@@ -182,62 +180,62 @@ class FanOut:
             task.cancel()
         return [f"{task.get_name()} did not leave its fixtures within {TEARDOWN_S:g} s" for task in stuck]
 
-    def _cancel(self, running: Running, why: str) -> None:
-        if running.task is not None and not running.task.done() and running.cut != Cut.END:
-            running.cut = why
-            running.task.cancel()
+    def _cancel(self, state: UserState, reason: CancelReason) -> None:
+        if state.task is not None and not state.task.done() and state.cancelled_for is not CancelReason.END:
+            state.cancelled_for = reason
+            state.task.cancel()
 
-    async def _live_through(self, running: Running) -> None:
-        CURRENT.set(running.user)
+    async def _live_through(self, state: UserState) -> None:
+        CURRENT.set(state.user)
         try:
             async with contextlib.AsyncExitStack() as stack:
-                stack.push_async_callback(running.user.aclose)
-                await self._enter_and_iterate(running, stack)
+                stack.push_async_callback(state.user.aclose)
+                await self._enter_and_iterate(state, stack)
         except asyncio.CancelledError:
-            if running.cut is None:
+            if state.cancelled_for is None:
                 raise
         except ENDS_TEST as error:
             self.ended_by = self.ended_by or error
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises on its way out is the test's failure
-            self._mishaps.user_failed("leave", error)
+            self._errors.user_failed("leave", error)
         except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
             self.ended_by = self.ended_by or error
 
-    async def _enter_and_iterate(self, running: Running, stack: contextlib.AsyncExitStack) -> None:
-        user = running.user
-        entered = Entered(stack, {LOAD: Load(user)})
+    async def _enter_and_iterate(self, state: UserState, stack: contextlib.AsyncExitStack) -> None:
+        user = state.user
+        entered = FixtureValues(stack, {LOAD: Load(user)})
         try:
             for value in self._arguments.values():
                 await entered.prepare(value)
         except ENDS_TEST:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a user fixture raises is the test's failure
-            self._mishaps.user_failed("start", error)
+            self._errors.user_failed("start", error)
             return
         user.leave_setup()
-        running.ready = True
+        state.ready = True
         self._changed.set()
-        if running.waits_for_line:
+        if state.waits_for_line:
             await self._line.wait()
             self.crossed_ns = self.crossed_ns or time.perf_counter_ns()
-        iterate = self._iterations.of(running, entered.values)
+        iterate = self._iterations.of(state, entered.values)
         if self._spec.open:
-            await self._serve(running, iterate)
+            await self._serve(state, iterate)
             return
         self._recorder.users_changed(+1, time.perf_counter_ns())
         try:
-            await self._repeat(running, iterate)
+            await self._repeat(state, iterate)
         finally:
             self._recorder.users_changed(-1, time.perf_counter_ns())
 
-    async def _serve(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _serve(self, state: UserState, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Open model: iterate when an arrival comes, else wait in the pool."""
-        while running.cut != Cut.END and time.perf_counter_ns() < self._iterations.end_ns:
-            running.cut = None
-            running.thinking = True
-            running.due_ns = await self.pool.next()
-            running.thinking = False
-            running.user.begin_iteration()
+        while state.cancelled_for is not CancelReason.END and time.perf_counter_ns() < self._iterations.end_ns:
+            state.cancelled_for = None
+            state.thinking = True
+            state.due_ns = await self.pool.next()
+            state.thinking = False
+            state.user.begin_iteration()
             self._recorder.users_changed(+1, time.perf_counter_ns())
             try:
                 await iterate()
@@ -245,25 +243,25 @@ class FanOut:
                 self._recorder.users_changed(-1, time.perf_counter_ns())
                 self.pool.ended()
 
-    async def _repeat(self, running: Running, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _repeat(self, state: UserState, iterate: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Closed model: iterate, think, iterate, until the user's time is over."""
-        user, think = running.user, self._spec.think
+        user, think, end = state.user, self._spec.think, CancelReason.END
         limit = self._spec.iterations or 2**62
         gave_way = time.perf_counter_ns()
         while user.user < self.allowed and user.iteration + 1 < limit:
             user.begin_iteration()
             await iterate()
             now = time.perf_counter_ns()
-            if running.cut == Cut.END or now >= self._iterations.end_ns or user.iteration + 1 >= limit:
+            if state.cancelled_for is end or now >= self._iterations.end_ns or user.iteration + 1 >= limit:
                 return
-            running.cut = None
+            state.cancelled_for = None
             if think:
-                running.thinking = True
+                state.thinking = True
                 pause = user.random.expovariate(1 / think)
                 self._recorder.paused(now, now + round(pause * 1e9))  # in full, as the iteration in flight at the end
                 await asyncio.sleep(pause)
-                running.thinking = False
+                state.thinking = False
             elif now - gave_way > SLICE_NS:
                 await _give_way()
                 gave_way = time.perf_counter_ns()
-        running.one_too_many = user.user >= self.allowed
+        state.one_too_many = user.user >= self.allowed

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import time
 import traceback
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,7 +20,7 @@ from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
 from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Outcome
-from pytest_rtmedload.users.user_fixture import Entered, Recipe
+from pytest_rtmedload.users.user_fixture import FixtureValues, UserFixtureDef
 from pytest_rtmedload.users.virtual_user import ChecksFailed, VirtualUser, describe
 
 if TYPE_CHECKING:
@@ -33,17 +34,27 @@ ENDS_TEST: Final = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Ex
 """Outcomes that end the whole test, as they do anywhere in pytest."""
 
 
-class Cut:
-    """Why a user's task was cancelled by us, as opposed to by the event loop's owner."""
+class CancelReason(StrEnum):
+    """Why the engine cancelled a user's task."""
 
     TIMEOUT = "timeout"
     END = "end"
 
 
-class Running:
+class UserState:
     """A virtual user with its task."""
 
-    __slots__ = ("cut", "due_ns", "one_too_many", "ready", "started_ns", "task", "thinking", "user", "waits_for_line")
+    __slots__ = (
+        "cancelled_for",
+        "due_ns",
+        "one_too_many",
+        "ready",
+        "started_ns",
+        "task",
+        "thinking",
+        "user",
+        "waits_for_line",
+    )
 
     def __init__(self, user: VirtualUser, *, waits_for_line: bool) -> None:
         self.user = user
@@ -53,11 +64,11 @@ class Running:
         self.due_ns = 0  # 0: closed model, nobody waits for this iteration
         self.thinking = False
         self.one_too_many = False  # it left because fewer users were wanted
-        self.cut: str | None = None
+        self.cancelled_for: CancelReason | None = None
         self.task: asyncio.Task[None] | None = None
 
 
-class Mishaps:
+class ErrorCounter:
     """What went wrong, counted under its message; secrets stay out.
 
     Args:
@@ -91,10 +102,10 @@ class Iterations:
 
     Args:
         body: the test function.
-        arguments: its arguments as pytest resolved them; recipes are entered by each user.
+        arguments: its arguments as pytest resolved them; user fixtures are entered by each user.
         spec: the load test.
         recorder: takes the samples.
-        mishaps: takes the errors.
+        errors: takes the errors.
     """
 
     def __init__(
@@ -103,45 +114,51 @@ class Iterations:
         arguments: Mapping[str, Any],
         spec: LoadSpec,
         recorder: Recorder,
-        mishaps: Mishaps,
+        errors: ErrorCounter,
     ) -> None:
         self._body = body
         self._arguments = arguments
         self._spec = spec
         self._recorder = recorder
-        self._mishaps = mishaps
+        self._errors = errors
         self.end_ns = 2**62
         """No iteration starts at or after this moment."""
 
-    def of(self, running: Running, known: Mapping[Recipe, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+    def of(self, state: UserState, known: Mapping[UserFixtureDef, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
         """What one iteration of this user is, with or without fixtures of its own."""
-        arguments = {name: known.get(v, v) if isinstance(v, Recipe) else v for name, v in self._arguments.items()}
-        recipes = {n: v for n, v in self._arguments.items() if isinstance(v, Recipe) and v.per_iteration}
-        if recipes:
-            return functools.partial(self._with_fixtures, running, arguments, recipes, known)
-        return functools.partial(self._measured, running, arguments)
+        arguments = {
+            name: known.get(v, v) if isinstance(v, UserFixtureDef) else v for name, v in self._arguments.items()
+        }
+        own_defs = {n: v for n, v in self._arguments.items() if isinstance(v, UserFixtureDef) and v.per_iteration}
+        if own_defs:
+            return functools.partial(self._with_fixtures, state, arguments, own_defs, known)
+        return functools.partial(self._measured, state, arguments)
 
     async def _with_fixtures(
-        self, running: Running, arguments: dict[str, Any], recipes: Mapping[str, Recipe], known: Mapping[Recipe, Any]
+        self,
+        state: UserState,
+        arguments: dict[str, Any],
+        own_defs: Mapping[str, UserFixtureDef],
+        known: Mapping[UserFixtureDef, Any],
     ) -> None:
         """One iteration with fixtures of its own; one of them failing is the iteration failing."""
-        user, start, measured = running.user, time.perf_counter_ns(), False
-        running.started_ns, user.thought_ns = start, 0
-        user.late_ns = start - running.due_ns if running.due_ns else 0
+        user, start, measured = state.user, time.perf_counter_ns(), False
+        state.started_ns, user.thought_ns = start, 0
+        user.late_ns = start - state.due_ns if state.due_ns else 0
         try:
             async with contextlib.AsyncExitStack() as stack:
-                entered = Entered(stack, known)
-                own = {name: await entered.resolve(recipe) for name, recipe in recipes.items()}
-                if running.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
-                    running.due_ns += time.perf_counter_ns() - start
-                await self._measured(running, arguments | own)
-                measured, running.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
+                entered = FixtureValues(stack, known)
+                own = {name: await entered.resolve(definition) for name, definition in own_defs.items()}
+                if state.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
+                    state.due_ns += time.perf_counter_ns() - start
+                await self._measured(state, arguments | own)
+                measured, state.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own
         except asyncio.CancelledError:
-            if running.cut is None:
+            if state.cancelled_for is None:
                 raise
-            outcome = self._cut_off(running)
+            outcome = self._cut_off(state)
             if measured:
-                self._mishaps.user_failed(
+                self._errors.user_failed(
                     "leave", TimeoutError(f"an iteration's fixture took over {self._spec.timeout:g} s")
                 )
             else:
@@ -151,17 +168,17 @@ class Iterations:
         except Exception as error:  # noqa: BLE001 - as in a body
             user.add(ITERATION, start, time.perf_counter_ns(), self._failed(user, error))
         finally:
-            running.started_ns = 0
+            state.started_ns = 0
 
-    async def _measured(self, running: Running, arguments: dict[str, Any]) -> None:
+    async def _measured(self, state: UserState, arguments: dict[str, Any]) -> None:
         """Run the body once and record how it went. The hot path: see benchmarks/test_iteration.py."""
-        user, clock = running.user, time.perf_counter_ns
-        running.started_ns = start = clock()
+        user, clock = state.user, time.perf_counter_ns
+        state.started_ns = start = clock()
         user.thought_ns = 0  # of this iteration's body alone
-        if running.due_ns:
-            user.late_ns = start - running.due_ns  # all samples count from when the iteration was due
+        if state.due_ns:
+            user.late_ns = start - state.due_ns  # all samples count from when the iteration was due
         elif start >= self.end_ns:
-            running.started_ns = 0
+            state.started_ns = 0
             return
         outcome = Outcome.OK
         try:
@@ -169,8 +186,8 @@ class Iterations:
             if user.failed_checks:
                 raise ChecksFailed.of(user.failed_checks, user.heard_instead)  # noqa: TRY301 - as a body would
         except asyncio.CancelledError as error:
-            if running.cut is None:
-                if running.task is None or running.task.cancelling():
+            if state.cancelled_for is None:
+                if state.task is None or state.task.cancelling():
                     raise  # this user is being cancelled, and not by us
                 outcome = self._failed(user, error)  # something the body waited for was cancelled
         except ENDS_TEST:
@@ -178,24 +195,24 @@ class Iterations:
         except Exception as error:  # noqa: BLE001 - a body's exception fails its iteration, nothing else
             outcome = self._failed(user, error)
         finally:
-            running.started_ns = 0
-        if running.cut is not None or user.failed_operations:
-            outcome = self._true_outcome(running, outcome)
+            state.started_ns = 0
+        if state.cancelled_for is not None or user.failed_operations:
+            outcome = self._true_outcome(state, outcome)
         user.add(ITERATION, start, clock() - user.thought_ns, outcome)
 
-    def _true_outcome(self, running: Running, outcome: Outcome) -> Outcome:
+    def _true_outcome(self, state: UserState, outcome: Outcome) -> Outcome:
         """How an iteration ended that was cut off, or in which an operation failed, whatever the body made of it."""
-        if running.cut is not None:
-            return self._cut_off(running)
+        if state.cancelled_for is not None:
+            return self._cut_off(state)
         if outcome is Outcome.OK:
-            return Outcome.CENSORED if running.user.unanswered else Outcome.ABORTED
+            return Outcome.CENSORED if state.user.unanswered else Outcome.ABORTED
         return outcome
 
-    def _cut_off(self, running: Running) -> Outcome:
+    def _cut_off(self, state: UserState) -> Outcome:
         """What was cancelled by us is a sample: the iteration took longer than it was waited for."""
-        if running.task is not None:
-            running.task.uncancel()
-        if running.cut == Cut.TIMEOUT:
+        if state.task is not None:
+            state.task.uncancel()
+        if state.cancelled_for is CancelReason.TIMEOUT:
             self._recorder.error(f"{ITERATION}: not finished within {self._spec.timeout:g} s")
         else:
             self._recorder.error(f"{ITERATION}: still running at the end of the test, cut off")
@@ -205,7 +222,7 @@ class Iterations:
         counted = getattr(error, "counted", False)
         late = time_out_in(error)
         if not counted:
-            self._mishaps.note(_described(error, late), error)
+            self._errors.note(_described(error, late), error)
             if not user.failed_operations:  # else whoever measured the operation has counted it
                 count_own_limit(user, own_limit_in(error))
         if late is not None:

@@ -1,8 +1,8 @@
 """User fixtures: pytest fixtures whose body runs once per virtual user, or once per iteration.
 
-pytest resolves a fixture once per test, but a load test needs a value for each user. So the *value* pytest sees is a
-recipe; its ordinary dependencies are resolved by pytest, with pytest's scopes and overrides, and the recipe is
-entered by each user, on the load test's own event loop, just before that user starts.
+pytest resolves a fixture once per test, but a load test needs a value for each user. So the *value* that pytest
+sees is a definition; its ordinary dependencies are resolved by pytest, with pytest's scopes and overrides, and the
+definition is entered by each user, on the load test's own event loop, just before that user starts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ known_names: Final[set[str]] = {"load", "load_run"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Recipe:
+class UserFixtureDef:
     """How to make a value for one user: the fixture function and the values of its arguments."""
 
     name: str
@@ -74,25 +74,25 @@ def _define(function: Callable[..., Any], *, scope: Scope, name: str | None) -> 
     known_names.add(fixture_name)
 
     @functools.wraps(function)
-    def recipe(*instance: Any, **needs: Any) -> Recipe:
+    def definition(*instance: Any, **needs: Any) -> UserFixtureDef:
         make = functools.partial(function, *instance) if instance else function
         _check_scopes(fixture_name, scope, needs)
-        return Recipe(fixture_name, make, needs, scope)
+        return UserFixtureDef(fixture_name, make, needs, scope)
 
-    recipe.__dict__.pop("__wrapped__", None)  # pytest reads the signature, and must not see an async function
-    recipe.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    recipe.__rtmedload_recipe__ = True  # type: ignore[attr-defined]
-    return pytest.fixture(recipe, name=name)
+    definition.__dict__.pop("__wrapped__", None)  # pytest reads the signature, and must not see an async function
+    definition.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    definition.__rtmedload_user_fixture__ = True  # type: ignore[attr-defined]
+    return pytest.fixture(definition, name=name)
 
 
-def makes_recipes(function: object) -> bool:
+def is_user_fixture(function: object) -> bool:
     """True for the functions behind user fixtures."""
-    return getattr(function, "__rtmedload_recipe__", False) is True
+    return getattr(function, "__rtmedload_user_fixture__", False) is True
 
 
 def _check_scopes(name: str, scope: Scope, needs: Mapping[str, Any]) -> None:
     for need in needs.values():
-        if scope == "user" and isinstance(need, Recipe) and need.per_iteration:
+        if scope == "user" and isinstance(need, UserFixtureDef) and need.per_iteration:
             pytest.fail(
                 f"user fixture {name!r} lives as long as its user and cannot need {need.name!r}, "
                 f"which lives for one iteration: give {name!r} scope='iteration'",
@@ -100,21 +100,21 @@ def _check_scopes(name: str, scope: Scope, needs: Mapping[str, Any]) -> None:
             )
 
 
-class Entered:
-    """The values of one user: recipes are entered at most once each, and left in reverse order.
+class FixtureValues:
+    """The values of one user: user fixtures are entered at most once each, and left in reverse order.
 
     Args:
         stack: leaves the fixtures when it closes.
         known: values entered by an outer scope.
     """
 
-    def __init__(self, stack: contextlib.AsyncExitStack, known: Mapping[Recipe, Any]) -> None:
+    def __init__(self, stack: contextlib.AsyncExitStack, known: Mapping[UserFixtureDef, Any]) -> None:
         self._stack = stack
-        self.values: dict[Recipe, Any] = dict(known)
+        self.values: dict[UserFixtureDef, Any] = dict(known)
 
     async def resolve(self, value: Any) -> Any:
-        """The value itself, or what its recipe makes of it for this user."""
-        if not isinstance(value, Recipe):
+        """The value itself, or what its definition makes for this user."""
+        if not isinstance(value, UserFixtureDef):
             return value
         if value not in self.values:
             needs = {name: await self.resolve(need) for name, need in value.needs.items()}
@@ -122,8 +122,8 @@ class Entered:
         return self.values[value]
 
     async def prepare(self, value: Any) -> None:
-        """Enter what lives as long as the user among the needs of a recipe that is entered for each iteration."""
-        if isinstance(value, Recipe) and value.per_iteration:
+        """Enter what lives as long as the user among the needs of a fixture that is entered for each iteration."""
+        if isinstance(value, UserFixtureDef) and value.per_iteration:
             for need in value.needs.values():
                 await self.prepare(need)
         else:

@@ -11,7 +11,7 @@ import orjson
 
 from pytest_rtmedload.dialects.voice import CONNECTION_ID_HEADER, CORRELATION_ID_HEADER, audio_metadata, dtmf_data
 from pytest_rtmedload.voice.connection import Line
-from pytest_rtmedload.voice.sink import Recorder
+from pytest_rtmedload.voice.sink import CallRecorder
 from pytest_rtmedload.voice.speech import BrowserSpeech, CodecSpeech, PhoneSpeech
 from pytest_rtmedload.voice.voice_call import VoiceCall
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KEYS: Final = "0123456789*#ABCD"
 
 
-class Caller(Recorder, Protocol):
+class CallUser(CallRecorder, Protocol):
     """Who makes a call: a virtual user."""
 
     @property
@@ -51,7 +51,7 @@ class PhoneCall(VoiceCall):
     """A call over the agent's media socket: that of Azure Communication Services, or as the dialect's codec says."""
 
     def __init__(
-        self, user: Caller, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
+        self, user: CallUser, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
         """The call connection id that the agent is told."""
@@ -88,7 +88,7 @@ class BrowserCall(VoiceCall):
     """A conversation over the browser's socket."""
 
     def __init__(
-        self, user: Caller, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
+        self, user: CallUser, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
         """The session id that the agent is told."""
@@ -137,7 +137,7 @@ def _of_codec(codec: Codec) -> Side:
     return Side(CodecSpeech(codec), codec.rate, codec.opening(), codec.headers())
 
 
-def _line(user: Caller, path: str, parameter: str | None, call_id: str, headers: Mapping[str, str]) -> Line:
+def _line(user: CallUser, path: str, parameter: str | None, call_id: str, headers: Mapping[str, str]) -> Line:
     """The socket of a call, whose id stands in the path, in a query parameter, or in neither."""
     query = f"?{urlencode({parameter: call_id})}" if parameter else ""
     reach = user.connecting

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Protocol
 
-    from pytest_rtmedload.voice.call_kinds import Caller
+    from pytest_rtmedload.voice.call_kinds import CallUser
     from pytest_rtmedload.voice.recording.writer import Keeper
 
-    class CallOwner(Caller, Keeper, Protocol):
+    class CallOwner(CallUser, Keeper, Protocol):
         """On whose behalf a call is made: a virtual user."""
 
         @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Recorder(Protocol):
+class CallRecorder(Protocol):
     """Who keeps the samples: a virtual user."""
 
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = "ok") -> None:

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_rtmedload.voice.turns import Kind
+from pytest_rtmedload.voice.turns import TurnKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class KeptCall:
     @property
     def connected_ns(self) -> int:
         """When the call was up; 0: it never was."""
-        return next((turn.speech_begin_ns for turn in self.turns if turn.kind is Kind.GREETING), 0)
+        return next((turn.speech_begin_ns for turn in self.turns if turn.kind is TurnKind.GREETING), 0)
 
     @property
     def duration_ms(self) -> float:
@@ -46,7 +46,7 @@ class KeptCall:
         return (self.ended_ns - self.connected_ns) / 1e6
 
 
-class Measured(NamedTuple):
+class TurnSample(NamedTuple):
     """A sample of a turn."""
 
     metric: str
@@ -87,9 +87,9 @@ class Moments:
     cut: bool
     """The answer was interrupted, or the call ended in it."""
     problem: str | None
-    samples: list[Measured] = field(default_factory=list)
+    samples: list[TurnSample] = field(default_factory=list)
 
-    def sample(self, metric: str) -> Measured | None:
+    def sample(self, metric: str) -> TurnSample | None:
         """What was measured in this turn under a name."""
         return next((sample for sample in self.samples if sample.metric == metric), None)
 
@@ -101,9 +101,9 @@ class Moments:
 
 def moments_of(call: KeptCall) -> list[Moments]:
     """The turns of a call in which somebody spoke, or should have; each with the samples that began in it."""
-    turns = [turn for turn in call.turns if turn.kind is not Kind.UNASKED or turn.first_byte_ns]
+    turns = [turn for turn in call.turns if turn.kind is not TurnKind.UNASKED or turn.first_byte_ns]
     asked = [turn for turn in turns if turn.speech_begin_ns]
-    samples: dict[int, list[Measured]] = {}
+    samples: dict[int, list[TurnSample]] = {}
     begins = [turn.speech_begin_ns for turn in asked]
     for sample in call.samples:
         owner = asked[max(bisect_right(begins, sample.start_ns) - 1, 0)]
@@ -111,13 +111,13 @@ def moments_of(call: KeptCall) -> list[Moments]:
     return [_moments(call, turn, samples.get(id(turn), [])) for turn in turns]
 
 
-def _measured(call: KeptCall, sample: Sample) -> Measured:
+def _measured(call: KeptCall, sample: Sample) -> TurnSample:
     start, end = (since(call, at) for at in (sample.start_ns, sample.end_ns))
-    return Measured(sample.metric, start, end, str(sample.outcome), sample.reason)
+    return TurnSample(sample.metric, start, end, str(sample.outcome), sample.reason)
 
 
-def _moments(call: KeptCall, turn: Turn, samples: list[Measured]) -> Moments:
-    spoke = turn.kind is Kind.ANSWER
+def _moments(call: KeptCall, turn: Turn, samples: list[TurnSample]) -> Moments:
+    spoke = turn.kind is TurnKind.ANSWER
     return Moments(
         kind=str(turn.kind),
         utterance=turn.asked.name if turn.asked is not None else None,

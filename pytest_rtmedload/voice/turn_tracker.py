@@ -15,7 +15,7 @@ from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.voice.onset import OnsetDetector
 from pytest_rtmedload.voice.playback import Playback
 from pytest_rtmedload.voice.quality import word_error_rate, words
-from pytest_rtmedload.voice.turns import Kind, Turn
+from pytest_rtmedload.voice.turns import Turn, TurnKind
 
 if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
@@ -92,7 +92,7 @@ class Call:
         self._old: Turn | None = None
         self._interrupted_ns = 0  # first voiced sample of the interruption
         self._fading: _Fading | None = None
-        self.turn = self._begin(Turn(Kind.UNASKED))
+        self.turn = self._begin(Turn(TurnKind.UNASKED))
         """The present turn; arriving audio belongs to it unless an older answer still goes on."""
         self.asked = self.turn
         """The turn of the last utterance, or of the greeting; the agent may have spoken unasked since."""
@@ -103,7 +103,7 @@ class Call:
 
     def connected(self, at_ns: int) -> None:
         """The call is up: a greeting is awaited."""
-        self.asked = self._begin(Turn(Kind.GREETING, speech_begin_ns=at_ns, speech_end_ns=at_ns))
+        self.asked = self._begin(Turn(TurnKind.GREETING, speech_begin_ns=at_ns, speech_end_ns=at_ns))
 
     def utter(self, clip: Clip, at_ns: int) -> None:
         """The caller begins an utterance now; what is still to be heard of an answer is interrupted by it."""
@@ -113,7 +113,7 @@ class Call:
             self._old = self.turn
         self._forget_audio()
         self._finish(self.turn, at_ns)
-        self.asked = self._begin(Turn(Kind.ANSWER, clip))
+        self.asked = self._begin(Turn(TurnKind.ANSWER, clip))
 
     def speech_began(self, at_ns: int) -> None:
         """The first voiced sample of the utterance was sent."""
@@ -140,7 +140,7 @@ class Call:
                 return
             self._fade(at_ns)
         if self.turn.over:
-            self._begin(Turn(Kind.UNASKED))
+            self._begin(Turn(TurnKind.UNASKED))
         self._add(self.turn, audio, rate, duration, at_ns)
 
     def stop(self, at_ns: int) -> None:
@@ -217,11 +217,11 @@ class Call:
     def give_up(self, at_ns: int, outcome: Outcome, reason: str) -> None:
         """Nobody waits for the present answer any more, or none can come: that is a sample, too."""
         turn = self.asked
-        if turn.answered or turn.problem is not None or turn.kind is Kind.UNASKED:
+        if turn.answered or turn.problem is not None or turn.kind is TurnKind.UNASKED:
             return
         turn.problem = reason
         if turn.speech_end_ns:
-            metric = GREETING if turn.kind is Kind.GREETING else LOOP
+            metric = GREETING if turn.kind is TurnKind.GREETING else LOOP
             self.findings.append(Sample(metric, turn.speech_end_ns, max(at_ns, turn.speech_end_ns), outcome, reason))
         self._unmeasured(at_ns, outcome, reason)
 
@@ -297,9 +297,9 @@ class Call:
         if turn.problem is not None:
             return  # it has its sample
         start, onset = turn.speech_end_ns, turn.onset_ns
-        if turn.kind is Kind.GREETING:
+        if turn.kind is TurnKind.GREETING:
             self.findings.append(Sample(GREETING, start, onset))
-        elif turn.kind is Kind.ANSWER:
+        elif turn.kind is TurnKind.ANSWER:
             self.findings.append(Sample(LOOP, start, onset))
             if turn.first_byte_ns >= start:  # else it was noise or silence while the caller spoke
                 self.findings.append(Sample(FIRST_BYTE, start, turn.first_byte_ns))
@@ -365,7 +365,7 @@ class Call:
             return
         turn.over = True
         turn.cut = turn.cut or self._playback.end_ns > at_ns
-        if turn.kind is Kind.UNASKED or not turn.first_byte_ns:
+        if turn.kind is TurnKind.UNASKED or not turn.first_byte_ns:
             return
         delivery, at = turn.delivery, turn.speech_end_ns or turn.first_byte_ns
         self.findings += [
@@ -382,7 +382,7 @@ class Call:
 
 def _can_end(turn: Turn) -> bool:
     """Whether silence would be the end of it: not before it was heard, since silence may come before speech."""
-    heard = turn.answered or (turn.kind is Kind.UNASKED and turn.onset_ns > 0)
+    heard = turn.answered or (turn.kind is TurnKind.UNASKED and turn.onset_ns > 0)
     return heard and not turn.over
 
 

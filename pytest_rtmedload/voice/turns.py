@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
 
 
-class Kind(StrEnum):
+class TurnKind(StrEnum):
     """Why the agent speaks."""
 
     GREETING = "greeting"
@@ -53,7 +53,7 @@ class Piece:
 class Turn:
     """What is known of a turn so far."""
 
-    kind: Kind
+    kind: TurnKind
     asked: Clip | None = None
     speech_begin_ns: int = 0
     """First voiced sample of the utterance sent; of a greeting: connected."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.voice.connection import Line
     from pytest_rtmedload.voice.messages import Message
     from pytest_rtmedload.voice.pacer import Pacer
-    from pytest_rtmedload.voice.sink import Recorder
+    from pytest_rtmedload.voice.sink import CallRecorder
     from pytest_rtmedload.voice.speech import Speaking, Speech
     from pytest_rtmedload.voice.turns import Turn
 
@@ -59,7 +59,7 @@ class VoiceCall:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: CallRecorder,
         line: Line,
         speech: Speech,
         pacer: Pacer,

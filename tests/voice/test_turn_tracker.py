@@ -6,7 +6,7 @@ from pytest_rtmedload.audio import Clip
 from pytest_rtmedload.dialects.heard import AgentText, Understood
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.voice.turn_tracker import BARGE_IN, FIRST_BYTE, GREETING, LOOP, RESPONSE
-from pytest_rtmedload.voice.turns import Kind
+from pytest_rtmedload.voice.turns import TurnKind
 from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
 
 
@@ -28,7 +28,7 @@ def greeted() -> Scene:
 
 def test_the_greeting_is_no_answer(greeted: Scene) -> None:
     assert greeted.samples(LOOP) == []
-    assert greeted.call.asked.kind is Kind.GREETING
+    assert greeted.call.asked.kind is TurnKind.GREETING
     assert greeted.call.asked.over
 
 
@@ -49,7 +49,7 @@ def test_silence_long_before_the_answer_does_not_end_it(greeted: Scene) -> None:
     """A packet of silence, then a second of thought: the answer is what is heard in the end."""
     greeted.say(1_000).to(5_100).hear(silent(40)).to(6_500).hear(voice(300)).to(9_000)
     assert greeted.samples(LOOP) == [about(1_500)]
-    assert greeted.call.asked.kind is Kind.ANSWER
+    assert greeted.call.asked.kind is TurnKind.ANSWER
 
 
 def test_noise_while_the_caller_speaks_is_no_first_byte(greeted: Scene) -> None:
@@ -62,8 +62,8 @@ def test_noise_while_the_caller_speaks_is_no_first_byte(greeted: Scene) -> None:
 def test_what_the_agent_says_unasked_is_nobodys_answer(greeted: Scene) -> None:
     greeted.say(1_000).to(5_300).hear(voice(300)).to(9_000).hear(voice(400)).to(12_000)
     assert len(greeted.samples(LOOP)) == 1
-    assert greeted.call.turn.kind is Kind.UNASKED
-    assert greeted.call.asked.kind is Kind.ANSWER
+    assert greeted.call.turn.kind is TurnKind.UNASKED
+    assert greeted.call.asked.kind is TurnKind.ANSWER
     assert len(greeted.call.asked.pieces) == 1
     greeted.say(1_000).to(13_200).hear(voice(300)).to(16_000)
     assert greeted.samples(LOOP)[1:] == [about(200)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_rtmedload.dialects.heard import Understood
 from pytest_rtmedload.results.recording import Outcome
 from pytest_rtmedload.voice.turn_tracker import BARGE_IN, FIRST_BYTE, GREETING, LOOP, MOST_TURNS, RESPONSE, Call, Sample
-from pytest_rtmedload.voice.turns import Kind
+from pytest_rtmedload.voice.turns import TurnKind
 from tests.voice.scene import LIMIT, LINE, MS, Scene, about, silent, voice
 
 
@@ -101,9 +101,9 @@ def step(scene: Scene, what: str, number: int, spoken: list[int]) -> None:  # no
     asked = call.asked
     if what == "utter":
         call.utter(LINE, now)
-    elif what == "began" and asked.kind is Kind.ANSWER and not asked.speech_begin_ns:
+    elif what == "began" and asked.kind is TurnKind.ANSWER and not asked.speech_begin_ns:
         call.speech_began(now)
-    elif what == "ended" and asked.kind is Kind.ANSWER and asked.speech_begin_ns and not asked.speech_end_ns:
+    elif what == "ended" and asked.kind is TurnKind.ANSWER and asked.speech_begin_ns and not asked.speech_end_ns:
         call.speech_ended(now)
         spoken.append(now)
     elif what in ("voice", "burst"):
@@ -161,7 +161,9 @@ def test_audio_is_forgotten_once_nobody_can_ask_for_it(keep: bool) -> None:
     for _ in range(3):
         scene.say(500).to(scene.at + 300).hear(voice(600)).to(scene.at + 2_000)
     scene.utter()
-    greeting, first, second, third = (turn for turn in scene.call.turns if turn.kind is not Kind.UNASKED and turn.over)
+    greeting, first, second, third = (
+        turn for turn in scene.call.turns if turn.kind is not TurnKind.UNASKED and turn.over
+    )
     assert not greeting.pieces
     assert [bool(turn.pieces) for turn in (first, second, third)] == [keep, keep, True]
     assert first.end_ns > first.onset_ns > 0  # what is known of it stays

@@ -15,7 +15,7 @@ from pytest_rtmedload.voice.turn_tracker import BARGE_IN, FIRST_BYTE, GREETING, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_rtmedload.voice.timeline import Measured, Moments
+    from pytest_rtmedload.voice.timeline import Moments, TurnSample
 
 WIDTH: Final = 1040
 """Least width of a picture."""
@@ -39,7 +39,7 @@ _BARS: Final = {GREETING: "bar", LOOP: "bar", BARGE_IN: "barge"}
 class Bracket:
     """A measured time between the lanes, and its words."""
 
-    sample: Measured
+    sample: TurnSample
     kind: str
     value: str
     words: str
@@ -123,7 +123,7 @@ def brackets_of(turn: Moments) -> Iterator[Bracket]:
             yield Bracket(sample, "bad", value, sample.metric, formats.one_line(sample.reason, 90), 0.0, None)
 
 
-def _measured_time(turn: Moments, sample: Measured, kind: str) -> Bracket:
+def _measured_time(turn: Moments, sample: TurnSample, kind: str) -> Bracket:
     value, details, waiting, first_byte = formats.milliseconds(round(sample.ms)), "", 0.0, None
     if sample.metric == LOOP:
         response, arrived = turn.sample(RESPONSE), turn.sample(FIRST_BYTE)
