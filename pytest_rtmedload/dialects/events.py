@@ -30,7 +30,7 @@ def validation_event(code: str | None = "0B4E8A4B-0C5F-4B0E-9C39-1F2E3D4C5B6A") 
 
 
 def incoming_call_event(caller: str, callee: str, *, context: str | None = "eyJhbGciOiJub25lIn0") -> Json:
-    """The Event Grid event of an incoming call; send it in an array. Without `context` nobody can answer it."""
+    """The Event Grid event of an incoming call; send it in an array. Without `context` the call cannot be answered."""
     data: Json = {
         "to": _phone(callee),
         "from": _phone(caller),
@@ -44,7 +44,7 @@ def incoming_call_event(caller: str, callee: str, *, context: str | None = "eyJh
 
 
 def call_event(kind: str, call_id: str, **data: object) -> Json:
-    """One ACS CloudEvent about a call; send it in an array. `data` are fields beside the ids."""
+    """One ACS CloudEvent about a call; send it in an array. `data` holds the fields other than the ids."""
     source = f"calling/callConnections/{call_id}"
     return {
         "id": str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""What a message of the agent means to a caller, whatever the wire format: what a `Codec` reads messages into."""
+"""What messages of the agent mean to a caller, independent of the wire format: the result of `Codec.read`."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Replies(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where an agent version serves what; `{id}` in `call_metrics` and in the paths of calls is the id of the call."""
+    """The paths of an agent version; `{id}` in `call_metrics` and in the paths of calls is the id of the call."""
 
     health: str
     start_call: str
@@ -102,7 +102,7 @@ class Dialect:
     inbound_call_id_fields: tuple[str, ...]
     """The same for the answer to an incoming call; older agents name no call there."""
     context_field: str | None
-    """Field of the start-call body that carries scenario and priority; None: they stand beside the number."""
+    """Field of the start-call body that carries scenario and priority; None: they are next to the number."""
     number_pattern: str | None
     """Regular expression a number must match; None: any string is a number."""
     new_call_metrics: tuple[int, ...]
@@ -114,7 +114,7 @@ class Dialect:
     inbound_without_code: FixedAnswer
     """A validation handshake without its code."""
     inbound_without_context: FixedAnswer
-    """An IncomingCall event without `incomingCallContext`, so that nobody can answer it."""
+    """An IncomingCall event without `incomingCallContext`, which cannot be answered."""
     callbacks_not_json: FixedAnswer
     callbacks_malformed: FixedAnswer | None
     """An object instead of an array, or an event that lacks a CloudEvents attribute; None: taken leniently."""

@@ -34,7 +34,7 @@ class RoundTrip:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The text messages beside the audio, as templates with `{text}`, `{id}`, `{endpointing_ms}`, `{turn}`."""
+    """The text messages sent in addition to audio, as templates with `{text}`, `{id}`, `{endpointing_ms}`, `{turn}`."""
 
     greeting: Json
     heard: Json
@@ -62,7 +62,7 @@ class PhoneWire:
     greets_after_metadata: bool
     """True: the greeting waits for the caller's `AudioMetadata`; False: it comes on connect."""
     id_in_query: str | None
-    """Query parameter that names the call, beside the header."""
+    """Query parameter that names the call, in addition to the header."""
     tone_field: str
     """Field of `dtmfData` that holds the key; ACS sends `data`."""
     ready: RoundTrip | None
@@ -88,7 +88,7 @@ class BrowserWire:
     message: RoundTrip
     """The message whose round trip is `ws.message`."""
     exit: Json | None
-    """Said before the agent closes because the caller said goodbye; None: it does not."""
+    """Sent before the agent closes because the caller said goodbye; None: not sent."""
     interrupt_type: str | None
     """`type` of the client's message that stops an answer; None: there is none."""
     hang_up_type: str | None

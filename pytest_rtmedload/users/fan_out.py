@@ -111,7 +111,7 @@ class FanOut:
         return state is not None and not (state.one_too_many and state.task is not None and state.task.done())
 
     async def changed(self, at_most: float) -> None:
-        """Wait until a user became ready or ended, at most so many seconds."""
+        """Wait until a user became ready or ended, at most `at_most` seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), at_most)
         self._changed.clear()
@@ -148,7 +148,7 @@ class FanOut:
                 self._cancel(state, CancelReason.END)
 
     def cut_entering(self, limit_s: float) -> None:
-        """Give up on users that have not entered their fixtures within `limit_s`: nobody waits for them any more."""
+        """Give up on users that have not entered their fixtures within `limit_s`: the others begin without them."""
         for state in self._states.values():
             if not state.ready:
                 self.failed_users.append(
@@ -196,7 +196,7 @@ class FanOut:
                 raise
         except ENDS_TEST as error:
             self.ended_by = self.ended_by or error
-        except Exception as error:  # noqa: BLE001 - whatever a user fixture raises on its way out is the test's failure
+        except Exception as error:  # noqa: BLE001 - any exception of a user fixture's teardown fails the test
             self._errors.user_failed("leave", error)
         except BaseException as error:  # noqa: BLE001 - ends the test, raised again by the fan-out's owner
             self.ended_by = self.ended_by or error
@@ -209,7 +209,7 @@ class FanOut:
                 await entered.prepare(value)
         except ENDS_TEST:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a user fixture raises is the test's failure
+        except Exception as error:  # noqa: BLE001 - any exception of a user fixture fails the test
             self._errors.user_failed("start", error)
             return
         user.leave_setup()

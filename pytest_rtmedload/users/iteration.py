@@ -61,7 +61,7 @@ class UserState:
         self.waits_for_line = waits_for_line
         self.ready = False
         self.started_ns = 0  # 0: no iteration in flight
-        self.due_ns = 0  # 0: closed model, nobody waits for this iteration
+        self.due_ns = 0  # 0: closed model, the iteration is due when it begins
         self.thinking = False
         self.one_too_many = False  # it left because fewer users were wanted
         self.cancelled_for: CancelReason | None = None
@@ -69,7 +69,7 @@ class UserState:
 
 
 class ErrorCounter:
-    """What went wrong, counted under its message; secrets stay out.
+    """Counts errors under their messages, without secrets.
 
     Args:
         recorder: takes the errors.
@@ -98,7 +98,7 @@ class ErrorCounter:
 
 
 class Iterations:
-    """What the users of a test do again and again.
+    """The iterations of a test's users.
 
     Args:
         body: the test function.
@@ -125,7 +125,7 @@ class Iterations:
         """No iteration starts at or after this moment."""
 
     def of(self, state: UserState, known: Mapping[UserFixtureDef, Any]) -> Callable[[], Coroutine[Any, Any, None]]:
-        """What one iteration of this user is, with or without fixtures of its own."""
+        """A function that runs one iteration of this user, with or without fixtures of its own."""
         arguments = {
             name: known.get(v, v) if isinstance(v, UserFixtureDef) else v for name, v in self._arguments.items()
         }
@@ -141,7 +141,7 @@ class Iterations:
         own_defs: Mapping[str, UserFixtureDef],
         known: Mapping[UserFixtureDef, Any],
     ) -> None:
-        """One iteration with fixtures of its own; one of them failing is the iteration failing."""
+        """One iteration with fixtures of its own; a fixture that fails is a failed iteration."""
         user, start, measured = state.user, time.perf_counter_ns(), False
         state.started_ns, user.thought_ns = start, 0
         user.late_ns = start - state.due_ns if state.due_ns else 0

@@ -102,7 +102,7 @@ class Load:
 
         Args:
             kind: `phone` or `browser`.
-            call_id: the id that the agent is told, where it knows the call already; a new one when left out.
+            call_id: the id sent to the agent, where it knows the call already; a new one by default.
 
         Raises:
             ValueError: another kind.

@@ -1,7 +1,7 @@
 """The pool of an open model: arrivals come when they are due, and users that are free take them.
 
-An arrival that finds nobody free waits for the next user that is; at the in-flight limit it is dropped. A dropped
-arrival is a sample: this caller got no answer at all, so it lies above every limit.
+An arrival for which no user is free waits for the next one; at the in-flight limit it is dropped. A dropped
+arrival is a sample: its caller got no answer, so it is above every limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Synthetic callers: data for test calls that belong to nobody.
+"""Synthetic callers: data for test calls, of no real person.
 
 Telephone numbers are from the range kept for fiction (555-0100 … 555-0199), names and ids say that they are synthetic,
 and a row depends on nothing but its number, so every shard and every run has the same callers.

@@ -23,7 +23,7 @@ SIMPLE: Final = (str, bytes, int, float, bool, type(None), list, tuple, dict, se
 
 
 class Blocking:
-    """Something of a virtual user's, seen from a thread: coroutines become calls that wait.
+    """An object of the event loop as a thread sees it: coroutines become calls that wait.
 
     Args:
         wrapped: the object on the event loop.
@@ -73,12 +73,12 @@ class Blocking:
         return asyncio.run_coroutine_threadsafe(waited(), self._loop).result()
 
     def _seen(self, value: Any) -> Any:
-        """Objects of ours that work on the event loop are wrapped in turn; answers and plain values are not."""
+        """Objects that work on the event loop are wrapped as well; answers and plain values are not."""
         return Blocking(value, self._loop) if lives_on_loop(value) else value
 
 
 def lives_on_loop(value: object) -> bool:
-    """Whether this is something of ours with coroutines, which a plain body must reach through `Blocking`."""
+    """True for objects of this package with coroutines, which a plain body must reach through `Blocking`."""
     if inspect.isasyncgen(value):
         return True
     module = type(value).__module__
@@ -132,7 +132,7 @@ class BodyThread:
         self._busy = False
         try:
             loop.call_soon_threadsafe(_settle, done, result, error)
-        except RuntimeError:  # the load test is over and its loop closed: nobody waits any more
+        except RuntimeError:  # the load test is over and its loop closed: there is nothing to wake
             return
 
 
@@ -161,6 +161,6 @@ def on_threads(body: Callable[..., object]) -> Callable[..., Any]:
         result = await thread.run(functools.partial(body, **seen))
         if inspect.iscoroutine(result):
             result.close()
-            raise TypeError("the body returned a coroutine, which nobody awaits: make it 'async def'")
+            raise TypeError("the body returned a coroutine that is never awaited: make it 'async def'")
 
     return threaded

@@ -49,7 +49,7 @@ def user_fixture(*, scope: Scope = ..., name: str | None = ...) -> Callable[[F],
 def user_fixture(function: Any = None, /, *, scope: Scope = "user", name: str | None = None) -> Any:
     """Define a fixture that every virtual user gets a value of its own from.
 
-    The function may be plain, a generator, a coroutine or an async generator; what stands behind its `yield` runs
+    The function may be plain, a generator, a coroutine or an async generator; the code after its `yield` runs
     when the user (or the iteration) ends, also when the body raised or the run was cut short. It may ask for `load`,
     for other user fixtures and for ordinary fixtures of every scope.
 
@@ -141,7 +141,7 @@ class FixtureValues:
         return await made if inspect.isawaitable(made) else made
 
 
-# As in pytest, a fixture is left by going on after its `yield`, whatever became of the test: nothing is thrown into it.
+# As in pytest, a fixture is left by going on after its `yield`, also when the test failed: nothing is thrown into it.
 
 
 def _leave(name: str, fixture: Iterator[Any]) -> None:

@@ -1,7 +1,7 @@
 """Calls: a caller who speaks in real time, and hears on the clock of a loudspeaker.
 
 The rule: what is measured is what a person on the phone would notice. The parts that decide are pure (`call`,
-`playback`, `onset`, `quality`, `messages`): they are told what happened when, and know no clock, socket or event loop.
+`playback`, `onset`, `quality`, `messages`): they get events with their times, and use no clock, socket or event loop.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class PhoneCall(VoiceCall):
         self, user: CallUser, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
-        """The call connection id that the agent is told."""
+        """The call connection id sent to the agent."""
         dialect, wire = user.dialect, user.dialect.voice.phone
         self._codec = None if wire.codec is None else wire.codec(self.call_id, user.number)
         side = _of_acs(self.call_id, user.number, wire.rate) if self._codec is None else _of_codec(self._codec)
@@ -91,7 +91,7 @@ class BrowserCall(VoiceCall):
         self, user: CallUser, *, call_id: str | None = None, limit: float | None = None, keep: bool = False
     ) -> None:
         self.call_id = call_id or str(uuid.uuid4())
-        """The session id that the agent is told."""
+        """The session id sent to the agent."""
         dialect, wire = user.dialect, user.dialect.voice.browser
         if wire.codec is None:
             side = Side(BrowserSpeech(), wire.rate)

@@ -1,4 +1,4 @@
-"""What a call raises; every one of these is in the samples already, so that nobody counts it twice."""
+"""What a call raises; each is in the samples already and is not counted again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class CallError(Exception):
 
 
 class CallEnded(CallError):  # noqa: N818 - what happened
-    """There is no connection any more."""
+    """The connection has ended."""
 
 
 class NoAnswer(CallError, TimeoutError):  # noqa: N818 - what happened

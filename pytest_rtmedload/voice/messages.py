@@ -1,9 +1,9 @@
 """What an agent says on a voice socket, in any version's words.
 
-The rule: keys match without case, envelopes are looked into, and whatever is not understood is *told*, never raised:
-an agent may mix messages of its user interface into the audio socket, or send garbage. On a phone call only messages of
-ACS's media protocol are heard or stop anything, since that is all that ACS knows: some versions send the browser's
-audio as well, which would be heard twice.
+The rule: keys match without case, envelopes are opened, and what is not understood is *returned* as `Garbage` or
+`OtherMessage`, never raised: an agent may mix messages of its user interface into the audio socket, or send garbage.
+On a phone call only messages of ACS's media protocol are heard or stop anything, since ACS knows no others: some
+versions send the browser's audio as well, which would be heard twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sends the frames of all calls of one process in real time, 50 a second each.
 
-The rule: frame k of a call is due at t0 + k · 20 ms, whatever happened to the frames before it; what could not be sent
-in time is sent as soon as possible, never skipped, and how late it was is told. Calls are spread over the 20 ms in
+The rule: frame k of a call is due at t0 + k · 20 ms, independently of the frames before it; what could not be sent
+in time is sent as soon as possible, never skipped, and how late it was is recorded. Calls are spread over the 20 ms in
 slots of one millisecond, so that they do not all wake up together, and one timer serves them all. Reading gets its turn
 however late sending is, and one caller who fails does not silence the others.
 """
@@ -33,7 +33,7 @@ class Pacer:
 
     Args:
         loop: the event loop; everything is called in its thread.
-        sent: told when frames were due, when they were sent, and how many; nanoseconds.
+        sent: called with when frames were due, when they were sent, and how many; nanoseconds.
         clock: nanoseconds, monotonic.
     """
 
@@ -54,13 +54,13 @@ class Pacer:
         self._timer: asyncio.TimerHandle | None = None
 
     def join(self, sender: Sender) -> None:
-        """Let somebody speak, from the next tick of the emptiest slot on."""
+        """Send the frames of this call, from the next tick of the emptiest slot on."""
         slot = min(range(SLOTS), key=lambda index: len(self._slots[index]))
         self._slots[slot][sender] = self._coming()
         self._slots_changed()
 
     def leave(self, sender: Sender) -> None:
-        """Nobody speaks any more here; does nothing for somebody who never joined."""
+        """Stop sending the frames of this call; does nothing for one that never joined."""
         for slot in self._slots:
             if slot.pop(sender, None) is not None:
                 self._slots_changed()
@@ -115,7 +115,7 @@ class Pacer:
         self._timer = self._loop.call_later(seconds, self.run)
 
     def _next(self, tick: int) -> int:
-        """The first tick after this one in which somebody speaks."""
+        """The first tick after this one in which a call has a frame to send."""
         slot = (tick + 1) % SLOTS
         return tick + 1 + min((index - slot) % SLOTS for index in self._occupied)
 

@@ -46,7 +46,7 @@ async def placed(kind: type[C], user: CallOwner, call_id: str | None = None) -> 
     Args:
         kind: over which socket.
         user: on whose behalf.
-        call_id: the id that the agent is told, where it knows the call already.
+        call_id: the id sent to the agent, where it knows the call already.
 
     Raises:
         TransportError: there is no connection; recorded.

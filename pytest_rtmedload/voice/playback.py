@@ -31,5 +31,5 @@ class Playback:
         return self.end_ns
 
     def silent(self, at_ns: int, for_ns: int = 0) -> bool:
-        """Whether nothing has sounded or arrived for so long."""
+        """True when nothing has sounded or arrived for this long."""
         return at_ns >= max(self.end_ns, self.arrived_ns) + for_ns

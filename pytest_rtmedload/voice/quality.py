@@ -24,7 +24,7 @@ class Delivery:
     """How the audio of one answer arrived."""
 
     jitter_ns: float = 0.0
-    """Interarrival jitter of RFC 3550: large for an agent that sends in bursts, which by itself harms nobody."""
+    """Interarrival jitter of RFC 3550: large for an agent that sends in bursts, which by itself does no harm."""
     underruns: int = 0
     """Gaps of 20 ms and more in what was heard."""
     stalls_ns: list[int] = field(default_factory=list)
@@ -88,7 +88,7 @@ def word_error_rate(said: str, understood: str) -> float:
     """
     wanted, got = words(said), words(understood)
     if not wanted:
-        raise ValueError("no words were said: there is no word error rate")
+        raise ValueError("no words were said: the word error rate is not defined")
     row = list(range(len(got) + 1))
     for i, word in enumerate(wanted, 1):
         corner, row[0] = row[0], i

@@ -37,7 +37,7 @@ class Speech(Protocol):
     """How one kind of socket takes audio."""
 
     text: bool
-    """Whether messages are text."""
+    """True when messages are text."""
 
     def frames(self, clip: Clip) -> list[bytes]:
         """The audio of an utterance, frame by frame."""
@@ -130,7 +130,7 @@ class CodecSpeech:
         """As the codec reads it."""
         try:
             return self._codec.read(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the connection has to live on
+        except Exception as error:  # noqa: BLE001 - an error of the codec must not end the connection
             frame = traceback.extract_tb(error.__traceback__)[1:2]
             where = f" ({PurePath(frame[0].filename).name}:{frame[0].lineno})" if frame else ""
             return Garbage(f"{type(self._codec).__name__}.read raised {type(error).__name__}{where}")

@@ -1,6 +1,6 @@
 """A call that has ended, as an example of all calls of a test: its turns in few words and times.
 
-The rule: the turns are told by the same moments as the picture and the numbers of a call that was written down.
+The rule: turns come from the same moments as the picture and the numbers of a recorded call.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def conversed(call: KeptCall, tag: str, seed: int) -> Conversed | None:
     if not call.connected_ns or not loops:
         return None
     turns = [_turn(moments) for moments in moments_of(call)]
-    told = ConversationResult("", _text(call.call), tag, round(call.duration_ms, 3), turns)
-    return Conversed(random.Random(f"{seed}:{call.call}").random(), statistics.median(loops), told)
+    result = ConversationResult("", _text(call.call), tag, round(call.duration_ms, 3), turns)
+    return Conversed(random.Random(f"{seed}:{call.call}").random(), statistics.median(loops), result)
 
 
 def _turn(moments: Moments) -> ConversationTurn:

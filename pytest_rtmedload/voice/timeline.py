@@ -1,4 +1,4 @@
-"""A call that has ended, told in milliseconds since it was connected: who spoke when, and what was measured there.
+"""A call that has ended, in milliseconds since it was connected: who spoke when, and what was measured there.
 
 The rule: nothing is worked out again. The moments are the call's own and the samples are those that were recorded, so
 that the picture and the numbers of a report can never disagree.
@@ -27,7 +27,7 @@ class KeptCall:
     test: str
     """Node id of the test that made it."""
     call: str
-    """The id the agent was told."""
+    """The id sent to the agent."""
     spoken: Sequence[tuple[int, Clip]]
     """When each utterance began, and what it was."""
     turns: Sequence[Turn]
@@ -100,7 +100,7 @@ class Moments:
 
 
 def moments_of(call: KeptCall) -> list[Moments]:
-    """The turns of a call in which somebody spoke, or should have; each with the samples that began in it."""
+    """The turns of a call in which caller or agent spoke, or should have; each with the samples that began in it."""
     turns = [turn for turn in call.turns if turn.kind is not TurnKind.UNASKED or turn.first_byte_ns]
     asked = [turn for turn in turns if turn.speech_begin_ns]
     samples: dict[int, list[TurnSample]] = {}

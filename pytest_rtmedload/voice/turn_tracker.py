@@ -171,7 +171,7 @@ class Call:
     # --- time
 
     def speaking(self, at_ns: int) -> bool:
-        """Whether audio of the agent sounds, or is arriving."""
+        """True while audio of the agent sounds, or arrives."""
         if self._old is not None:
             return True
         return self.turn.first_byte_ns > 0 and not self.turn.over and at_ns < self._stopped_at()
@@ -195,7 +195,7 @@ class Call:
 
     @property
     def delivered(self) -> bool:
-        """Whether the answer has come, to its end for all that the agent said; some of it may not have sounded yet."""
+        """True when the answer has arrived, as far as the agent says; some of it may not have sounded yet."""
         return self.asked.onset_ns > 0 and self.asked.speech_end_ns > 0 and not self.asked.more
 
     def tick(self, at_ns: int) -> None:
@@ -215,7 +215,7 @@ class Call:
             self._finish(turn, at_ns)
 
     def give_up(self, at_ns: int, outcome: Outcome, reason: str) -> None:
-        """Nobody waits for the present answer any more, or none can come: that is a sample, too."""
+        """The present answer is given up, or cannot come: that is a sample, too."""
         turn = self.asked
         if turn.answered or turn.problem is not None or turn.kind is TurnKind.UNASKED:
             return
@@ -226,7 +226,7 @@ class Call:
         self._unmeasured(at_ns, outcome, reason)
 
     def lost(self, at_ns: int, reason: str, *, unexpected: bool) -> bool:
-        """There is no connection any more; when that is unexpected, it is a failed sample, whoever waits.
+        """The connection has ended; when that is unexpected, it is a failed sample, whoever waits.
 
         Returns:
             Whether there is a failed sample.
@@ -333,14 +333,14 @@ class Call:
             self._fading = None
 
     def _unmeasured(self, at_ns: int, outcome: Outcome, reason: str) -> None:
-        """Nobody measures any longer when the old answer ends; it goes on, and so does what belongs to it."""
+        """The end of the old answer is no longer measured; the answer goes on, and so does what belongs to it."""
         if self._interrupted_ns:
             end = max(at_ns, self._interrupted_ns)
             self.findings.append(Sample(BARGE_IN, self._interrupted_ns, end, outcome, reason))
             self._interrupted_ns = 0
 
     def _goes_on(self, at_ns: int) -> bool:
-        """Whether what arrives now is more of the old answer."""
+        """True when what arrives now is more of the old answer."""
         if at_ns < self._playback.arrived_ns + NEW_ANSWER_NS:
             return True
         return not self.asked.speech_end_ns and not self._playback.silent(at_ns)
@@ -381,7 +381,7 @@ class Call:
 
 
 def _can_end(turn: Turn) -> bool:
-    """Whether silence would be the end of it: not before it was heard, since silence may come before speech."""
+    """True when silence would end it: not before it was heard, since silence may precede speech."""
     heard = turn.answered or (turn.kind is TurnKind.UNASKED and turn.onset_ns > 0)
     return heard and not turn.over
 

@@ -21,7 +21,7 @@ class TurnKind(StrEnum):
     GREETING = "greeting"
     ANSWER = "answer"
     UNASKED = "unasked"
-    """Nobody had said anything, such as `are you still there?`."""
+    """The caller had not spoken: `are you still there?`, for instance."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +31,7 @@ class Piece:
     begin_ns: int
     rate: int
     arrived: list[bytes]
-    """As it came: joined only when somebody wants it, since copying costs more than keeping."""
+    """As it came: joined on demand, since copying costs more than keeping."""
 
     @property
     def pcm(self) -> bytes:
@@ -78,7 +78,7 @@ class Turn:
     sentences: list[str] = field(default_factory=list)
     whole_text: str = ""
     problem: str | None = None
-    """Why there is no valid answer, in one line."""
+    """Why the answer is not valid, in one line."""
 
     def add(self, begin_ns: int, end_ns: int, pcm: bytes, rate: int) -> None:
         """Audio that sounds then: mostly it goes on where what came before ends, and is kept in one piece with that."""
@@ -112,7 +112,7 @@ class Answer:
     cut: bool
     """True when it was interrupted, or the connection ended."""
     problem: str | None
-    """Why it is no valid answer, such as that the agent spoke too early; None: it is one."""
+    """Why the answer is not valid, such as that the agent spoke too early; None: it is valid."""
 
     @classmethod
     def of(cls, turn: Turn, samples: dict[str, float]) -> Answer:

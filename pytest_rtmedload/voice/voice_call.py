@@ -1,7 +1,7 @@
 """A call: one caller on one connection, speaking and listening at the same time.
 
 The rule: after an utterance the caller goes on sending silence in real time, as a phone does; reading never waits for
-speaking. Every wait has a deadline of its own, and whatever the agent does ends as a sample: ok, failed or censored.
+speaking. Every wait has a deadline of its own, and whatever the agent does becomes a sample: ok, failed or censored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 LONGEST_ANSWER_S: Final = 120.0
 """An agent that has been speaking for two minutes is not going to stop."""
 UNREAD_S: Final = 5.0
-"""A peer that has not read for so long is gone, whatever its connection says."""
+"""A peer that has not read for this long is gone, even if its connection is open."""
 
 
 class VoiceCall:
@@ -258,7 +258,7 @@ class VoiceCall:
             self._advanced(now_ns)
 
     def _stuck(self, connection: Connection, now_ns: int) -> bool:
-        """Whether the peer has stopped reading for good."""
+        """True when the peer has stopped reading for good."""
         if not connection.paused:
             self._unread_since = 0
             return False
@@ -288,7 +288,7 @@ class VoiceCall:
         self._advanced(read_ns)
 
     def _lost(self, loss: Loss) -> None:
-        """The connection has ended, and not by this caller; a regular goodbye after the answer has come is none."""
+        """The agent has ended the connection; a normal close after the answer has arrived is not unexpected."""
         unexpected = not loss.normal or (bool(self._waits) and not self._call.delivered)
         if unexpected:
             self._line.samples.dropped()
@@ -310,7 +310,7 @@ class VoiceCall:
         if self._left:
             raise RuntimeError("the caller has hung up: a call ends with hang_up()")
         if self._ended is not None:
-            if not self._ending_counted:  # a regular goodbye, but not to somebody who goes on
+            if not self._ending_counted:  # a normal close, but the caller wants to go on
                 self._failed(self._ended)
                 self._ending_counted = True
             raise CallEnded(f"{self._line.name}: {self._ended}")

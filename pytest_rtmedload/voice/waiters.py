@@ -1,6 +1,6 @@
 """Those who wait for something to happen in a call.
 
-The rule: every wait has a limit of its own, several can wait at once, and nobody waits on for a call that is over.
+The rule: every wait has a limit of its own, several can wait at once, and no wait outlives its call.
 """
 
 from __future__ import annotations
