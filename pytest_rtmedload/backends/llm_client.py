@@ -155,7 +155,7 @@ class LlmUser(Calls):
 
 
 def _owed(reply: Reply, start_ns: int) -> tuple[str, int]:
-    """Metric and begin of the sample that the next piece of text ends."""
+    """Metric and start of the sample that the next piece of text ends."""
     return (INTER_TOKEN, reply.pieces_ns[-1]) if reply.pieces_ns else (TTFT, start_ns)
 
 

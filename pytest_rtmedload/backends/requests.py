@@ -195,7 +195,7 @@ def explained(error: Exception, explain: Explain, deadline_s: float) -> ServiceE
     found, late = explain(error), time_out_in(error)
     if found is None and late is not None:
         found = no_answer(deadline_s) if late is error else ServiceError(one_line(error), censored=True)
-    if found is not None and found.status is None:  # an answer, such as 504, is no time-out of the client's
+    if found is not None and found.status is None:  # an answer, such as 504, is not a time-out of the client
         found.censored = found.censored or late is not None
         found.own = own_limit_in(error)
     return found

@@ -222,7 +222,7 @@ def _check(source: str, value: str, variables: Variables) -> None:
     try:
         parts = urlsplit(value)
         right = parts.scheme in variables.schemes and bool(parts.path if parts.scheme == "unix" else parts.hostname)
-        _ = parts.port  # raises for what is no port
+        _ = parts.port  # raises if it is not a port
     except ValueError:
         right = False
     if not right:
