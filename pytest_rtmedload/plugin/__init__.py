@@ -263,6 +263,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if SPEC in item.stash and report.sections:
+        from pytest_rtmedload.plugin.output_limits import bound_sections  # noqa: PLC0415 - only where there are load tests
+
+        bound_sections(item, report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if not isinstance(item, pytest.Function):
         return (yield)

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_rtmedload.agent_provider import AgentUnderTest
 from pytest_rtmedload.backends.resolve import NotNamed, find
+from pytest_rtmedload.plugin.output_limits import bounded_logs
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
@@ -126,7 +127,7 @@ class Tests:
         return replace(judged, raised=next(iter(raised), None))
 
     async def _run(self, test: LoadTest) -> Judged:
-        with self._interrupts.cancelling():
+        with self._interrupts.cancelling(), bounded_logs():
             return await self._worker.run(test)
 
 
