@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 
+HOUR_S: Final = 3600
 QUIETEST: Final = -1
 """With `-qq` the line is left out."""
 
@@ -88,7 +89,13 @@ def how_long(planned: Sequence[LoadSpec | None], *, side_by_side: bool = False) 
         return "of unknown length"
     total = max(known.values()) if side_by_side else sum(known.values())
     further = f" and {open_ended} of unknown length" if open_ended else ""
-    return f"about {seconds(max(1, round(total)))}{further}"
+    return f"about {_long(max(1, round(total)))}{further}"
+
+
+def _long(total_s: int) -> str:
+    """A duration, from one hour on in hours and minutes."""
+    hours, minutes = divmod(round(total_s / 60), 60)
+    return seconds(total_s) if total_s < HOUR_S else f"{hours} h" + (f" {minutes} min" if minutes else "")
 
 
 def _seconds_of_groups(planned: Sequence[LoadSpec | None]) -> dict[str, float]:

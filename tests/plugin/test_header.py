@@ -73,6 +73,8 @@ def test_groups_side_by_side_take_as_long_as_the_longest() -> None:
     assert how_long(planned) == "about 2 min and 1 of unknown length"
     assert how_long(planned, side_by_side=True) == "about 80 s and 1 of unknown length"
     assert how_long([None]) == "of unknown length"
+    assert how_long([spec()] * 260) == "about 2 h 53 min"
+    assert how_long([spec()] * 90) == "about 1 h"
 
 
 @pytest.mark.parametrize(
