@@ -30,6 +30,7 @@ def run(request: pytest.FixtureRequest, _timer: None) -> Callable[[Coroutine[obj
     return runner
 
 
+@pytest.mark.timing
 def test_waiters_return_in_order_and_never_early(run: Callable[[Coroutine[object, object, None]], None]) -> None:
     async def main() -> None:
         deadlines = ServiceDeadlines()

@@ -67,6 +67,7 @@ def test_students_t(degrees: float) -> None:
         assert student_t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-9)
 
 
+@pytest.mark.timing
 def test_a_bound_takes_less_than_a_millisecond() -> None:
     cases = [(k + 1, n - k) for n in SIZES for k in (0, n // 20, n // 2)]
     fastest = min(_seconds(cases) for _ in range(5))
