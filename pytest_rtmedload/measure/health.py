@@ -119,14 +119,14 @@ class HealthProbe:
     def tick(self, now_ns: int) -> None:
         """A tick that was due at the current deadline happens now."""
         late = now_ns - self._due
-        delay = self._observe(late, now_ns)
         if late > self._limit_ns:
+            self._explain(self._delay(now_ns))
             self._lagged(self._due, now_ns)
-            if self._since is not None:
-                lag_ns = now_ns - max(self._due, self._since[0])
-                self._health.lagging_ns += lag_ns
-                for (cause, place), ns in attribute(delay._replace(late=lag_ns)).items():
-                    self._health.explain(cause, place, ns)
+        elif self._ticks % MACHINE_TICKS == 0:
+            self._machine = self._kernel.machine()
+        self._ticks += 1
+        self._last, self._times = now_ns, self._kernel.thread()
+        self._collected_ns = self._kept_books_ns = 0
         if late > JUMP_NS:  # the machine slept, or the clock jumped: a mark of it, not a million ticks
             self._due = now_ns - JUMP_NS
         while self._due <= now_ns:
@@ -136,29 +136,38 @@ class HealthProbe:
                 self._health.late_us += late_us if late > self._limit_ns else 0
             self._due += TICK_NS
 
-    def _observe(self, late: int, now_ns: int) -> Delay:
+    def _delay(self, now_ns: int) -> Delay:
         """What happened since the last tick."""
-        last, before = self._last, self._times
-        self._last, self._times = now_ns, self._kernel.thread()
-        self._ticks += 1
+        before, after = self._times, self._kernel.thread()
+        machine, self._machine = self._machine, self._kernel.machine()
         stolen = throttled = 0
-        if late > self._limit_ns or self._ticks % MACHINE_TICKS == 0:
-            machine, self._machine = self._machine, self._kernel.machine()
-            if machine is not None and self._machine is not None:
-                pairs = zip(machine.stolen, self._machine.stolen, strict=False)
-                stolen = max((new - old for old, new in pairs), default=0)  # of a delay, on whichever it was
-                throttled = self._machine.throttled - machine.throttled
-        collected, self._collected_ns = self._collected_ns, 0
-        kept_books, self._kept_books_ns = self._kept_books_ns, 0
-        after = self._times
+        if machine is not None and self._machine is not None:
+            pairs = zip(machine.stolen, self._machine.stolen, strict=False)
+            stolen = max((new - old for old, new in pairs), default=0)  # on whichever processor it was
+            throttled = self._machine.throttled - machine.throttled
         running = after.running - before.running
-        waiting = None if after.waiting is None or before.waiting is None else after.waiting - before.waiting
-        others = max(0, after.process - before.process - running)
-        looks = self._watchdog.take()
-        span = now_ns - last
         return Delay(
-            late, last, before.running, span, running, waiting, others, stolen, throttled, collected, kept_books, looks
+            late=now_ns - self._due,
+            began=self._last,
+            ran_before=before.running,
+            span=now_ns - self._last,
+            running=running,
+            waiting=None if after.waiting is None or before.waiting is None else after.waiting - before.waiting,
+            others=max(0, after.process - before.process - running),
+            stolen=stolen,
+            throttled=throttled,
+            collecting=self._collected_ns,
+            bookkeeping=self._kept_books_ns,
+            looks=self._watchdog.take(),
         )
+
+    def _explain(self, delay: Delay) -> None:
+        """Lag of the measured time goes into the record, with its causes."""
+        if self._since is not None:
+            lag_ns = self._due + delay.late - max(self._due, self._since[0])
+            self._health.lagging_ns += lag_ns
+            for (cause, place), ns in attribute(delay._replace(late=lag_ns)).items():
+                self._health.explain(cause, place, ns)
 
     def _schedule(self) -> None:
         wait = max(0, self._due - self._clock()) / 1e9

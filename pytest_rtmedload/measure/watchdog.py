@@ -100,6 +100,7 @@ class Watchdog:
         self._queue = RunQueue()
         while True:
             due = self._due()
+            self._looks = []  # of a delay that was shorter than is of interest
             if self._sleep(due + first):
                 return
             apart, wanted = min(first, LONGEST_NS), due + first
