@@ -1,4 +1,4 @@
-"""Beside a process that burns one core, tests that judge errors alone are as valid as ever, and others' share is told."""
+"""Beside a process that burns one core, tests that judge errors alone stay valid, and others' share is told."""
 
 from __future__ import annotations
 
