@@ -41,7 +41,7 @@ def _answer(config: pytest.Config) -> dict[str, Any]:
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
-    from pytest_rtmedload.plugin import options_of  # noqa: PLC0415 - it is known to be loaded
+    from pytest_rtmedload.plugin.state import options_of  # noqa: PLC0415 - it is known to be loaded
 
     try:
         options = options_of(config)

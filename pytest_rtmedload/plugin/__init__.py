@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,23 @@ from pytest_rtmedload.plugin import selection
 from pytest_rtmedload.plugin.call_fixtures import browser_call, phone_call
 from pytest_rtmedload.plugin.event_loops import check_loop, loop_factory, run_alone
 from pytest_rtmedload.plugin.interrupts import interrupts_of
+from pytest_rtmedload.plugin.state import (
+    CHANNEL,
+    GROUPS,
+    OUTCOMES,
+    PARALLEL,
+    RECOVERED,
+    RUN,
+    SPEC,
+    TERMINAL,
+    options_of,
+    outcomes_of,
+    prepare,
+    prepared_run_of,
+    run_of,
+    side_by_side,
+    tests_of,
+)
 from pytest_rtmedload.users.user_fixture import UserFixtureDef, is_user_fixture, known_names
 
 if TYPE_CHECKING:
@@ -24,13 +41,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.agent_provider import AgentUnderTest
     from pytest_rtmedload.plugin.explicit_run import LoadRun
-    from pytest_rtmedload.plugin.groups import Arrangement
-    from pytest_rtmedload.plugin.load_tests import Tests
-    from pytest_rtmedload.plugin.outcomes import OutcomeRecorder
-    from pytest_rtmedload.plugin.run import Run
     from pytest_rtmedload.shards.multi_coordinator import Coordination
-    from pytest_rtmedload.spec.load_config import LoadConfig
-    from pytest_rtmedload.spec.load_spec import LoadSpec
 
 __all__ = ["browser_call", "phone_call"]
 
@@ -38,21 +49,8 @@ MARKER = (
     "load(users, duration, rate, p50, p90, p95, p99, p999, errors, targets, ...): a load test, run by concurrent "
     "virtual users and judged by its latency percentiles"
 )
-CHANNEL = "rtmedload_channel"
-"""Key of pytest-xdist's `workerinput` under which a worker finds its link to the coordinator."""
 ASYNCIO_PLUGIN = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
 """Names under which pytest-asyncio may be registered."""
-SPEC: pytest.StashKey[LoadSpec] = pytest.StashKey()
-OPTIONS: pytest.StashKey[LoadConfig] = pytest.StashKey()
-GROUPS: pytest.StashKey[dict[str, str]] = pytest.StashKey()
-"""Node id of each load test that was selected → its group."""
-PARALLEL: pytest.StashKey[Arrangement] = pytest.StashKey()
-OUTCOMES: pytest.StashKey[OutcomeRecorder] = pytest.StashKey()
-RUN: pytest.StashKey[Run] = pytest.StashKey()
-TESTS: pytest.StashKey[Tests] = pytest.StashKey()
-TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
-RECOVERED: pytest.StashKey[list[str]] = pytest.StashKey()
-"""A line for each earlier run that was killed."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -122,72 +120,6 @@ def _become_controller(config: pytest.Config) -> None:
     controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.lanes)
     config.pluginmanager.register(controller, "rtmedload-controller")
     outcomes_of(config)
-
-
-def side_by_side(config: pytest.Config) -> bool:
-    """Whether the groups of load tests run at the same time."""
-    return PARALLEL in config.stash and config.stash[PARALLEL].side_by_side
-
-
-def options_of(config: pytest.Config) -> LoadConfig:
-    """The options of this run, read once."""
-    if OPTIONS not in config.stash:
-        from pytest_rtmedload.plugin.config import load_config  # noqa: PLC0415 - only where there are load tests or options
-
-        config.stash[OPTIONS] = load_config(config)
-    return config.stash[OPTIONS]
-
-
-def run_of(config: pytest.Config) -> Run:
-    """The run, begun when the first load test needs it, in the process that writes the results."""
-    if RUN not in config.stash:
-        from pytest_rtmedload.plugin.run import Run, open_terminal  # noqa: PLC0415 - only runs with load tests pay for it
-
-        if TERMINAL not in config.stash:
-            config.stash[TERMINAL] = open_terminal()
-        terminal = config.stash[TERMINAL]
-        recorder, beside = outcomes_of(config), side_by_side(config)
-        interrupts = interrupts_of(config)
-        config.stash[RUN] = Run(config, options_of(config), terminal, interrupts, recorder, side_by_side=beside)
-    return config.stash[RUN]
-
-
-def outcomes_of(config: pytest.Config) -> OutcomeRecorder:
-    """Listens to pytest's reports, from the moment on at which load tests are known of."""
-    if OUTCOMES not in config.stash:
-        from pytest_rtmedload.plugin.outcomes import OutcomeRecorder  # noqa: PLC0415 - only where there are load tests
-
-        config.stash[OUTCOMES] = OutcomeRecorder()
-        config.pluginmanager.register(config.stash[OUTCOMES], "rtmedload-outcomes")
-    return config.stash[OUTCOMES]
-
-
-def prepared_run_of(config: pytest.Config) -> Run:
-    """The run, where other processes collect: its reports can be written, or it does not begin."""
-    prepare(config)
-    return run_of(config)
-
-
-def prepare(config: pytest.Config) -> None:
-    """Before the first load test, in the process that writes the results."""
-    from pytest_rtmedload.plugin.run import prepare_reports  # noqa: PLC0415 - only runs with load tests pay for it
-
-    config.stash[RECOVERED] = prepare_reports(config, options_of(config))
-    interrupts_of(config).install()
-
-
-def tests_of(config: pytest.Config) -> Tests:
-    """What runs load tests in this process, which may be one of pytest-xdist's workers."""
-    if TESTS not in config.stash:
-        given = getattr(config, "workerinput", {})
-        if CHANNEL in given:
-            from pytest_rtmedload.plugin.load_tests import Tests  # noqa: PLC0415 - only runs with load tests pay for it
-            from pytest_rtmedload.xdist.controller import ChannelLink  # noqa: PLC0415 - as above
-
-            config.stash[TESTS] = Tests(ChannelLink(given[CHANNEL]), options_of(config), interrupts_of(config))
-        else:
-            config.stash[TESTS] = run_of(config).tests()
-    return config.stash[TESTS]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,7 +19,7 @@ NAME = "rtmedload-live"
 """Under which the hooks are registered."""
 
 
-class StepsAside:
+class LiveViewHooks:
     """Hooks around all that makes pytest write while tests run.
 
     Args:

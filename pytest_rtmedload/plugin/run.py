@@ -17,12 +17,12 @@ from pytest_rtmedload.agent_provider import AgentProvider
 from pytest_rtmedload.live.factory import live_view
 from pytest_rtmedload.live.observer import Watch
 from pytest_rtmedload.plugin.event_log import RunJournal
-from pytest_rtmedload.plugin.live_view_hooks import NAME, StepsAside
+from pytest_rtmedload.plugin.live_view_hooks import NAME, LiveViewHooks
 from pytest_rtmedload.plugin.load_tests import Tests
 from pytest_rtmedload.plugin.result_hooks import JudgedHook, ResultHooks
 from pytest_rtmedload.plugin.run_info import run_info
 from pytest_rtmedload.report.ci import junit
-from pytest_rtmedload.report.ci.publishers import announcers
+from pytest_rtmedload.report.ci.publishers import ci_publishers
 from pytest_rtmedload.report.files import prepare_directory, write_reports
 from pytest_rtmedload.report.json_report import test_to_dict
 from pytest_rtmedload.report.recovery import RecoveryFile, recover_all
@@ -79,7 +79,7 @@ class Run:
         colour = config.getoption("color", "auto") != "no"
         live = False if options.debug else options.live  # operations are told in lines of their own
         self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
-        config.pluginmanager.register(StepsAside(self._view), NAME)
+        config.pluginmanager.register(LiveViewHooks(self._view), NAME)
         watch, began = Watch(self._view, options.targets), time.perf_counter()
         self._recovery = RecoveryFile(self._directory, self._started, lambda: self._judge(complete=False))
         self._journal = RunJournal(options, self._started, terminal, self._recovery)
@@ -93,9 +93,9 @@ class Run:
         self._machine = self._hooks.machine()
         if config.hook.pytest_rtmedload_test_judged.get_hookimpls():
             config.pluginmanager.register(JudgedHook(self._tell_judged))
-        self._announcers = announcers(os.environ, config.rootpath, self._hooks.ci_servers(os.environ))
-        for announcer in self._announcers:
-            config.pluginmanager.register(announcer.places)
+        self._publishers = ci_publishers(os.environ, config.rootpath, self._hooks.ci_servers(os.environ))
+        for publisher in self._publishers:
+            config.pluginmanager.register(publisher.locations)
         self._announced: list[str] = []
 
     def tests(self) -> Tests:
@@ -126,8 +126,8 @@ class Run:
         self._recovery.close(remove=self._written.json is not None)
         self._announced = [
             line
-            for announcer in self._announcers
-            for line in announcer.announce(result, self._written, self._options.redact, goals_fail=self._strict)
+            for publisher in self._publishers
+            for line in publisher.announce(result, self._written, self._options.redact, goals_fail=self._strict)
         ]
         problem = junit.add_criteria(self._config, result.criteria, goals_fail=self._strict)
         if problem is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_ERROR_GROUPS = 50
 """Distinct messages kept per test; the rest are counted together, so that a storm cannot fill the memory."""
 MAX_PLACES = 50
-"""Places in code that are told as causes of lag."""
+"""TestLocations in code that are told as causes of lag."""
 OTHER_ERRORS = "(further distinct messages)"
 
 

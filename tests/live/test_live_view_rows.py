@@ -17,7 +17,7 @@ from pytest_rtmedload.live.progress import Generator, Progress, TargetSoFar
 from pytest_rtmedload.live.rows import log_line
 from pytest_rtmedload.live.terminal import TerminalView
 from pytest_rtmedload.live.view import LiveView
-from pytest_rtmedload.plugin.live_view_hooks import StepsAside
+from pytest_rtmedload.plugin.live_view_hooks import LiveViewHooks
 from tests.live.live_screen import Screen
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def test_an_update_costs_far_less_than_a_percent_of_a_core() -> None:
 
 def test_while_pytest_writes_nothing_is_in_its_way() -> None:
     screen, clock = Screen(20, 100), Clock()
-    hooks: Any = StepsAside(view := view_on(screen, clock))
+    hooks: Any = LiveViewHooks(view := view_on(screen, clock))
     screen.write("test_a.py .")
     for name in ("a", "b"):
         view.start(name, lambda: PROGRESS)

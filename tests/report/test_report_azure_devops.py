@@ -11,7 +11,7 @@ import pytest
 from pytest_rtmedload.report.ci import azure_devops
 from pytest_rtmedload.report.ci.annotations import Annotation
 from pytest_rtmedload.report.ci.azure_devops import issue
-from pytest_rtmedload.report.ci.publishers import Announcer, announcers
+from pytest_rtmedload.report.ci.publishers import CiPublisher, ci_publishers
 from pytest_rtmedload.report.files import write_reports
 from pytest_rtmedload.report.written import ReportFiles
 from pytest_rtmedload.text.redaction import redact
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 STAMP = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
 
 
-def pipelines(folder: Path) -> Announcer:
-    (found,) = announcers({"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": str(folder)}, folder)
+def pipelines(folder: Path) -> CiPublisher:
+    (found,) = ci_publishers({"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": str(folder)}, folder)
     return found
 
 

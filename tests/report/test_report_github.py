@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_rtmedload.report.ci import publishers
-from pytest_rtmedload.report.ci.annotations import Annotation, Places
+from pytest_rtmedload.report.ci.annotations import Annotation, TestLocations
 from pytest_rtmedload.report.ci.github import MOST_BYTES, GitHubActions, command
-from pytest_rtmedload.report.ci.publishers import Announcer, announcers
+from pytest_rtmedload.report.ci.publishers import CiPublisher, ci_publishers
 from pytest_rtmedload.report.files import ReportFiles
 from pytest_rtmedload.results.model import Verdict
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from tests.conftest import LoadRun
 
 
-def actions(folder: Path, **variables: str) -> Announcer:
+def actions(folder: Path, **variables: str) -> CiPublisher:
     """GitHub Actions with a summary of its own."""
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md"), **variables}
-    (found,) = announcers(environment, folder)
+    (found,) = ci_publishers(environment, folder)
     return found
 
 
@@ -49,8 +49,8 @@ def parsed(line: str) -> tuple[str, dict[str, str], str]:
 
 
 def test_nobody_is_told_elsewhere(tmp_path: Path) -> None:
-    assert announcers({}, tmp_path) == []
-    assert announcers({"GITHUB_ACTIONS": "false", "TF_BUILD": "False"}, tmp_path) == []
+    assert ci_publishers({}, tmp_path) == []
+    assert ci_publishers({"GITHUB_ACTIONS": "false", "TF_BUILD": "False"}, tmp_path) == []
 
 
 def test_a_summary_is_appended(tmp_path: Path, failing: RunResult) -> None:
@@ -88,7 +88,7 @@ def test_a_summary_that_cannot_be_written_costs_one_line(tmp_path: Path, failing
 def test_a_summary_without_a_runner_prints_nothing(tmp_path: Path, failing: RunResult) -> None:
     server = GitHubActions.found({"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")})
     assert server is not None
-    assert Announcer(server, tmp_path).announce(failing, ReportFiles(), str, goals_fail=False) == []
+    assert CiPublisher(server, tmp_path).announce(failing, ReportFiles(), str, goals_fail=False) == []
     assert (tmp_path / "summary.md").exists()
 
 
@@ -156,13 +156,13 @@ def test_hostile_texts(tmp_path: Path, hostile: RunResult) -> None:
 
 
 def test_places_are_those_of_the_reports(tmp_path: Path) -> None:
-    places = Places(tmp_path / "suite", tmp_path)
+    locations = TestLocations(tmp_path / "suite", tmp_path)
     report = pytest.TestReport("t.py::test_a[1]", ("../common/t.py", 41, "test_a"), {}, "passed", None, "call")
-    places.pytest_runtest_logreport(report)
-    assert places.of("t.py::test_a[1]") == places.of("t.py::test_a[1]#2") == ("common/t.py", 42)
-    assert places.of("sub/t.py::test_b") == ("suite/sub/t.py", None)
-    assert Places(tmp_path / "suite", tmp_path / "other").of("t.py::test_b") == ("t.py", None)
-    assert Places(tmp_path, None).of("t.py::test_b") == ("t.py", None)
+    locations.pytest_runtest_logreport(report)
+    assert locations.of("t.py::test_a[1]") == locations.of("t.py::test_a[1]#2") == ("common/t.py", 42)
+    assert locations.of("sub/t.py::test_b") == ("suite/sub/t.py", None)
+    assert TestLocations(tmp_path / "suite", tmp_path / "other").of("t.py::test_b") == ("t.py", None)
+    assert TestLocations(tmp_path, None).of("t.py::test_b") == ("t.py", None)
 
 
 TESTS = """

@@ -48,13 +48,15 @@ class Annotation:
     """Counted from 1."""
 
 
-class Places:
+class TestLocations:
     """Where tests are: a plugin of pytest that listens to its reports.
 
     Args:
         root: what pytest's paths are relative to.
         checkout: what the server's paths are relative to; None when it does not say.
     """
+
+    __test__ = False  # not a class for pytest to collect
 
     def __init__(self, root: Path, checkout: Path | None) -> None:
         self._root = root
@@ -80,7 +82,7 @@ class Places:
 
 
 def annotate(
-    run: RunResult, places: Places, redact: Callable[[str], str] = str, *, goals_fail: bool = False
+    run: RunResult, locations: TestLocations, redact: Callable[[str], str] = str, *, goals_fail: bool = False
 ) -> list[Annotation]:
     """What did not pass, worst first: criteria of the run, then tests; at most so many of each level.
 
@@ -88,14 +90,14 @@ def annotate(
 
     Args:
         run: the finished run.
-        places: knows where its tests are.
+        locations: knows where its tests are.
         redact: replaces secrets.
         goals_fail: whether a missed goal fails the run (strict evidence).
     """
     found = [
         *_of_criteria(run.criteria, redact, goals_fail),
-        *_of_outcomes(phrases.unmeasured(run), places, redact),
-        *_of_tests(run.tests, places, redact),
+        *_of_outcomes(phrases.unmeasured(run), locations, redact),
+        *_of_tests(run.tests, locations, redact),
         *_of_run(run, redact),
     ]
     levels: tuple[Level, ...] = ("error", "warning")
@@ -112,10 +114,12 @@ def _of_criteria(
             yield Annotation(level, _line(title, redact), (_line(criterion.text, redact),))
 
 
-def _of_outcomes(outcomes: list[TestOutcome], places: Places, redact: Callable[[str], str]) -> Iterator[Annotation]:
+def _of_outcomes(
+    outcomes: list[TestOutcome], locations: TestLocations, redact: Callable[[str], str]
+) -> Iterator[Annotation]:
     for outcome in outcomes:
         if outcome.outcome in FAILING:
-            file, line = places.of(outcome.nodeid)
+            file, line = locations.of(outcome.nodeid)
             title = f"load test {phrases.outcome_word(outcome)}: {formats.short_name(outcome.nodeid)}"
             why = (_line(phrases.outcome_reason(outcome), redact),)
             yield Annotation("error", _line(title, redact), why, formats.one_line(file), line)
@@ -130,13 +134,13 @@ def _of_run(run: RunResult, redact: Callable[[str], str]) -> Iterator[Annotation
         yield Annotation(level, f"load test: {run.summary.verdict.value}", lines)
 
 
-def _of_tests(tests: list[TestResult], places: Places, redact: Callable[[str], str]) -> Iterator[Annotation]:
+def _of_tests(tests: list[TestResult], locations: TestLocations, redact: Callable[[str], str]) -> Iterator[Annotation]:
     for test in phrases.in_order(tests):
         verdict = phrases.tone(test)
         failed = test.failed_test or verdict in (Verdict.FAIL, Verdict.INVALID)
         if test.superseded or (verdict is Verdict.PASS and not failed):
             continue
-        file, line = places.of(test.nodeid)
+        file, line = locations.of(test.nodeid)
         title = f"load test {phrases.word(test)}: {formats.short_name(test.nodeid)}"
         reasons = test.reasons or [target.text for target in test.targets if target.verdict is not Verdict.PASS]
         lines = [*reasons[:_SHOWN_REASONS], phrases.size_line(test)]

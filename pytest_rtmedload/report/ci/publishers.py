@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_rtmedload.report.ci.annotations import Places, annotate
+from pytest_rtmedload.report.ci.annotations import TestLocations, annotate
 from pytest_rtmedload.report.ci.azure_devops import AzureDevOps
 from pytest_rtmedload.report.ci.context import CiContext
 from pytest_rtmedload.report.ci.github import GitHubActions
@@ -40,7 +40,7 @@ class CiServer(Protocol):
         """
 
 
-class Announcer:
+class CiPublisher:
     """Tells a server about a run.
 
     Args:
@@ -50,7 +50,7 @@ class Announcer:
 
     def __init__(self, server: CiServer, root: Path) -> None:
         self._server = server
-        self.places = Places(root, server.checkout)
+        self.locations = TestLocations(root, server.checkout)
         """To be registered with pytest: its reports say where tests are."""
 
     def announce(
@@ -58,7 +58,7 @@ class Announcer:
     ) -> list[str]:
         """Returns the lines to be printed; what could not be told is one of the problems of `written`."""
         try:
-            news = CiContext(run, written, annotate(run, self.places, redact, goals_fail=goals_fail), redact)
+            news = CiContext(run, written, annotate(run, self.locations, redact, goals_fail=goals_fail), redact)
         except Exception as error:  # noqa: BLE001 - whatever it is, the results are written
             written.problems.append(_problem(error))
             return []
@@ -76,7 +76,7 @@ def _problem(error: Exception) -> str:
     return one_line(f"summary for the CI server: {detail}", 300)
 
 
-def announcers(environment: Mapping[str, str], root: Path, further: Iterable[CiServer] = ()) -> list[Announcer]:
+def ci_publishers(environment: Mapping[str, str], root: Path, further: Iterable[CiServer] = ()) -> list[CiPublisher]:
     """Those for the servers that name themselves, usually none or one, and for further ones."""
     found = (find(environment) for find in (GitHubActions.found, AzureDevOps.found))
-    return [Announcer(server, root) for server in (*found, *further) if server is not None]
+    return [CiPublisher(server, root) for server in (*found, *further) if server is not None]
