@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from pytest_rtmedload.dialects.events import call_connected, incoming_call_event, validation_event
 
@@ -158,6 +159,14 @@ class Dialect:
         path: str = getattr(self.paths, operation.value)
         return path.replace("{id}", call_id)
 
+    def phone_path(self, call_id: str) -> str:
+        """Path and query of the media socket of a phone call."""
+        return _socket(self.paths.call_stream, self.voice.phone.id_in_query, call_id)
+
+    def browser_path(self, call_id: str) -> str:
+        """Path and query of the browser's socket."""
+        return _socket(self.paths.realtime, self.voice.browser.id_in_query, call_id)
+
     def call_id_of(self, reply: Mapping[str, Any]) -> str:
         """The id of the call in the answer to a started or an incoming call.
 
@@ -235,3 +244,9 @@ class Dialect:
                 for op in Operation
             ),
         ]
+
+
+def _socket(path: str, parameter: str | None, call_id: str) -> str:
+    """The id of the call is in the path, in a query parameter, or in neither."""
+    query = f"?{urlencode({parameter: call_id})}" if parameter else ""
+    return path.replace("{id}", quote(call_id, safe="")) + query

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -60,7 +59,7 @@ class PhoneCall(VoiceCall):
         side = _of_acs(self.call_id, user.number, wire.rate) if self._codec is None else _of_codec(self._codec)
         super().__init__(
             user,
-            _line(user, dialect.paths.call_stream, wire.id_in_query, self.call_id, side.headers),
+            _line(user, dialect.phone_path(self.call_id), self.call_id, side.headers),
             side.speech,
             user.pacer,
             limit=user.connecting.timeout if limit is None else limit,
@@ -99,7 +98,7 @@ class BrowserCall(VoiceCall):
             side = _of_codec(wire.codec(self.call_id, user.number))
         super().__init__(
             user,
-            _line(user, dialect.paths.realtime, wire.id_in_query, self.call_id, side.headers),
+            _line(user, dialect.browser_path(self.call_id), self.call_id, side.headers),
             side.speech,
             user.pacer,
             limit=user.connecting.timeout if limit is None else limit,
@@ -137,13 +136,11 @@ def _of_codec(codec: Codec) -> Side:
     return Side(CodecSpeech(codec), codec.rate, codec.opening(), codec.headers())
 
 
-def _line(user: CallUser, path: str, parameter: str | None, call_id: str, headers: Mapping[str, str]) -> Line:
-    """The socket of a call, whose id stands in the path, in a query parameter, or in neither."""
-    query = f"?{urlencode({parameter: call_id})}" if parameter else ""
+def _line(user: CallUser, url: str, call_id: str, headers: Mapping[str, str]) -> Line:
     reach = user.connecting
     return Line(
         user,
-        path.replace("{id}", quote(call_id, safe="")) + query,
+        url,
         base_url=reach.base_url,
         headers_for=reach.headers_for,
         headers=headers,

@@ -13,19 +13,18 @@ class Sockets:
     """The three sockets of the agent's version."""
 
     def __init__(self, dialect):
+        self._dialect = dialect
         self._paths = dialect.paths
         self._voice = dialect.voice
 
     def browser(self, load, **options):
         """A measured connection to the browser's socket, for a session of its own."""
-        return load.ws(f"{self._paths.realtime}?{self._voice.browser.id_in_query}={uuid.uuid4()}", **options)
+        return load.ws(self._dialect.browser_path(str(uuid.uuid4())), **options)
 
     def phone(self, load, **options):
         """A measured connection to the phone's media socket, for a call of its own."""
         headers = {CONNECTION_ID_HEADER: str(uuid.uuid4()), CORRELATION_ID_HEADER: str(uuid.uuid4())}
-        query = self._voice.phone.id_in_query
-        path = self._paths.call_stream + (f"?{query}={headers[CONNECTION_ID_HEADER]}" if query else "")
-        return load.ws(path, headers=headers, **options)
+        return load.ws(self._dialect.phone_path(headers[CONNECTION_ID_HEADER]), headers=headers, **options)
 
     def relay(self, load, **options):
         """A measured connection to the dashboards' socket."""
