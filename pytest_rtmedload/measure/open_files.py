@@ -29,8 +29,8 @@ def make_room(users: int, *, certain: bool = True) -> Room:
     """Raise the limit of this process as far as it helps.
 
     Args:
-        users: as many may be active at once in this process.
-        certain: whether they will be; else nothing is refused.
+        users: most users active at once in this process.
+        certain: whether that many will be active; if not, nothing is refused.
     """
     try:
         import resource  # noqa: PLC0415 - not on Windows

@@ -49,7 +49,7 @@ TOO_MANY_TAGS = f"more than {MOST_NAMES} tags: samples of further ones are tagge
 
 
 def warm_up() -> None:
-    """Do once what a drain does: the first time numpy takes 50 ms for it, which would block the users of a test."""
+    """Drain once before the test: the first time takes numpy 50 ms, which would block the users."""
     recorder = Recorder()
     recorder.start(0, {Phase.MEASURE: (0.0, 1.0)})
     append = recorder.appender(SeriesKey("warm up"))
@@ -65,7 +65,7 @@ class Recorder:
     Args:
         response_time: record the response time (end − intended start) beside the service time: open model.
         each: keep the samples one by one as well, to be taken with `take_rows`.
-        trace: tells of every operation as it ends.
+        trace: prints every operation as it ends.
         keep: names that are never folded, see `pytest_rtmedload/results/folding.py`.
     """
 
@@ -195,7 +195,7 @@ class Recorder:
             found[key] = found.get(key, 0) + 1
 
     def tape(self, call: str, stem: str) -> None:
-        """A call was written down, to files that begin like this."""
+        """A call was recorded to files whose names begin like this."""
         with self._lock:
             self._pending.tapes[call] = stem
 
@@ -292,7 +292,7 @@ class Recorder:
             self._each.append(SampleRows(*key[:3], call, names, table, self._response_time))
 
     def _slow(self, metric: str, us: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Which of these may be among the slowest: mostly none, which one comparison tells."""
+        """Indices of those that may be among the slowest; one comparison finds that there are mostly none."""
         above = np.flatnonzero(us > self._slowest.floor_ms(metric) * 1000)
         return above if len(above) <= MOST else above[np.argpartition(us[above], -MOST)[-MOST:]]
 

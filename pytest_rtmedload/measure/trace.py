@@ -1,7 +1,7 @@
-"""Every operation of a load test in one line, as it ends: what `--load-debug` shows.
+"""Prints every operation of a load test in one line as it ends, for `--load-debug`.
 
-A failed operation is told with its reason, which whoever records it counts right after it, as `metric: reason`; that
-of an iteration is counted before it. A reason that belongs to no operation is a line of its own.
+A failed operation is printed with its reason. The reason of an operation is counted right after it, as
+`metric: reason`, and that of an iteration right before it. A reason without an operation is a line of its own.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 _WRONG = (Outcome.FAILED, Outcome.CENSORED)
 _LONGEST = 300
-"""Characters of a line's foreign text."""
+"""Most characters of text that is not ours."""
 
 
 class Trace:
-    """Tells of operations.
+    """Makes one line of each operation.
 
     Args:
-        title: comes before the first operation.
-        tell: takes a line, without its end; in whatever thread the operation ended.
-        clock: nanoseconds, monotonic; lines tell the time since this was made.
+        title: printed before the first operation.
+        tell: takes a line without its newline; called in the thread in which the operation ended.
+        clock: nanoseconds, monotonic; lines show the time since the trace was created.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Trace:
         self._reason: str | None = None
 
     def watched(self, append: Callable[[Row], None], key: SeriesKey, call: str) -> Callable[[Row], None]:
-        """What takes the rows of a series, and tells of each."""
+        """A function that takes the rows of a series and prints a line for each."""
 
         def append_and_tell(row: Row) -> None:
             append(row)
@@ -55,7 +55,7 @@ class Trace:
         return append_and_tell
 
     def error(self, message: str) -> None:
-        """An error was counted: the reason of an operation that has just failed, or of an iteration about to."""
+        """An error was counted: the reason of the operation that has just failed, or of the next iteration."""
         with self._lock:
             reason = formats.one_line(message, _LONGEST)
             if self._unexplained is not None and message.startswith(f"{self._unexplained[0]}: "):
@@ -67,7 +67,7 @@ class Trace:
                 self._reason = reason
 
     def flush(self) -> None:
-        """Tell what waits for a reason, or for its operation, and will not get one."""
+        """Print the operation that waits for its reason, and the reason that waits for its operation."""
         with self._lock:
             line, self._unexplained = self._unexplained, None
             reason, self._reason = self._reason, None
@@ -105,5 +105,5 @@ class Trace:
 
 
 def _without(metric: str, reason: str) -> str:
-    """The line has told the metric."""
+    """The reason without its metric, which the line names already."""
     return reason.removeprefix(f"{metric}: ")

@@ -1,8 +1,8 @@
-"""The clients that measure, and how much one process can drive with each.
+"""The clients that measure, and the load that one process can make with each.
 
-The rule: official clients saturate a process long before their service does, so beyond a client's own limit its numbers
-are no longer the service's alone: the reader is told to shard, and a target missed while the process had no time left
-is the generator's failure. Limits were measured on one core; see `benchmarks/` and docs/backend.md.
+The rule: official clients saturate a process long before their service does. Above a client's own limit its latencies
+contain its own work: a note asks for more processes, and a target missed while the process had no time left counts
+against the load generator. The limits were measured on one core; see `benchmarks/` and docs/backend.md.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Client:
 
     name: str
     prefixes: tuple[str, ...]
-    """Of its metrics' names; `METHOD /path` is `load.http`'s."""
+    """How the names of its metrics begin; " /" stands for `METHOD /path`."""
     users: int | None = None
-    """Users at a time that one process keeps up with."""
+    """Most concurrent users in one process; None: not limited by the client."""
     rate: int | None = None
-    """Operations a second that one process keeps up with."""
+    """Most operations a second in one process; None: not limited by the client."""
 
     def uses(self, metric: str) -> bool:
         """True when the client records this metric."""
@@ -56,26 +56,26 @@ CLIENTS: Final = (
 
 
 def clients_of(measured: Measured) -> list[Client]:
-    """Those that took part."""
+    """The clients whose metrics were recorded."""
     return [client for client in CLIENTS if any(client.uses(metric) for metric in measured.operations)]
 
 
 def beyond_their_limits(measured: Measured) -> list[str]:
-    """A note for each client that was asked for more than one process can do with it."""
+    """A note for each client whose load was above what its processes can make."""
     processes = max(1, sum(1 for part in measured.plan.parts if part.users))
     notes = []
     for client in clients_of(measured):
         for asked, limit, unit in _demands(client, measured):
             if limit is not None and asked > limit * processes:
                 notes.append(
-                    f"{client.name}: {number(asked)} {unit} in {_processes(processes)}, each of which keeps up with "
-                    f"about {limit}: shard with -n {math.ceil(asked / limit)}, or the client is measured, too"
+                    f"{client.name}: {number(asked)} {unit} in {_processes(processes)}, and one process can do about "
+                    f"{limit}: the client's own work is in the latency; use -n {math.ceil(asked / limit)}"
                 )
     return notes
 
 
 def failed_by_their_clients(judged: Sequence[tuple[str, TargetResult]], busy_percent: float) -> list[str]:
-    """Why missed targets say nothing about a service when its client took all the time the process had.
+    """Reasons why missed targets say nothing about a service: its client took all the time of the process.
 
     Args:
         judged: the targets' results, each with the name of the metric it was judged on.
@@ -83,7 +83,7 @@ def failed_by_their_clients(judged: Sequence[tuple[str, TargetResult]], busy_per
     """
     return [
         f"{metric} {found.name} fails while {client.name} and the rest of this process were busy "
-        f"{number(busy_percent)} % of the time: its own work is in the latency; shard with -n, or use fewer users"
+        f"{number(busy_percent)} % of the time: the client's own work is in the latency; use -n, or fewer users"
         for metric, found in judged
         for client in CLIENTS
         if client.heavy and client.uses(metric) and found.unit == "ms" and found.verdict is Verdict.FAIL
@@ -91,7 +91,7 @@ def failed_by_their_clients(judged: Sequence[tuple[str, TargetResult]], busy_per
 
 
 def _demands(client: Client, measured: Measured) -> list[tuple[float, int | None, str]]:
-    """What was asked of a client, its limit, and what is counted."""
+    """Load on a client, the client's limit, and the unit of both."""
     operations = sum(measured.count(metric, *Outcome) for metric in measured.operations if client.uses(metric))
     rate = operations / measured.duration_s if measured.duration_s else 0.0
     return [(measured.plan.users, client.users, "users"), (rate, client.rate, "operations/s")]
