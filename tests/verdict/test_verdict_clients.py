@@ -30,8 +30,10 @@ def notes(metric: str, n: int, **changes: object) -> list[str]:
             "llm.stream",
             61,
             100,
-            "openai: 61 users in one process, and one process can do about 60: "
-            "the client's own work is in the latency; use -n 2",
+            (
+                "openai: 61 users in one process, and one process can do about 60: "
+                "the client's own work is in the latency; use -n 2"
+            ),
         ),
         ("stt.final", 51, 100, "the Speech SDK: 51 users in one process"),
         ("cosmos.read", 8, 3000, None),
@@ -39,8 +41,10 @@ def notes(metric: str, n: int, **changes: object) -> list[str]:
             "cosmos.read",
             8,
             9000,
-            "azure-cosmos: 900 operations/s in one process, and one process can do about 300: "
-            "the client's own work is in the latency; use -n 3",
+            (
+                "azure-cosmos: 900 operations/s in one process, and one process can do about 300: "
+                "the client's own work is in the latency; use -n 3"
+            ),
         ),
         ("GET /health", 500, 9000, None),
     ],
