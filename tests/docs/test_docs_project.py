@@ -46,7 +46,7 @@ def test_what_ci_runs_exists() -> None:
 
 def test_ci_runs_every_test_once_and_repeats_only_what_a_busy_machine_can_fail() -> None:
     marks = ("alone", "slow", "timing")
-    final = re.findall(r'^\$PYTEST .*-m "([^"]+)"', RUN, re.MULTILINE)
+    final = re.findall(r"""^(?:\$PYTEST|make test) .*-m ["']([^"']+)["']""", RUN, re.MULTILINE)
     repeated = re.findall(r'^timed "([^"]+)"', RUN, re.MULTILINE)
     assert len(final) == len(repeated) == 2
     for values in itertools.product((True, False), repeat=3):
