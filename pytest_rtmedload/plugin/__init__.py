@@ -117,7 +117,7 @@ def _become_controller(config: pytest.Config) -> None:
         config.pluginmanager.register(groups, "rtmedload-groups")
     elif not config.option.collectonly:
         config.pluginmanager.register(Head(config, lambda: options_of(config)), "rtmedload-head")
-    controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.lanes)
+    controller = ControllerPlugin(config, begin, CHANNEL, lambda: None if groups is None else groups.assignment)
     config.pluginmanager.register(controller, "rtmedload-controller")
     outcomes_of(config)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_rtmedload.shards.event_sink import Journal
+from pytest_rtmedload.shards.event_sink import EventSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 
-class RunJournal(Journal):
+class EventLog(EventSink):
     """The journal of a run, in the process that writes the results.
 
     Args:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import pytest
 
@@ -15,7 +15,8 @@ from pytest_rtmedload.backends.resolve import NotNamed, find
 from pytest_rtmedload.plugin.output_limits import bounded_logs
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence
-from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, own_version
+from pytest_rtmedload.shards.load_test import LoadTest, Refused, own_version
+from pytest_rtmedload.shards.messages import Collected, Hello
 from pytest_rtmedload.shards.worker import Worker
 from pytest_rtmedload.users.user_fixture import FixtureValues
 
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.plugin.interrupts import Interrupts
     from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.messages import Judged, ToCoordinator, ToWorker
     from pytest_rtmedload.spec.endpoints import Endpoint
     from pytest_rtmedload.spec.load_config import LoadConfig
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
+Found = TypeVar("Found")
 FICTIONAL_NUMBER: Final = "+15550100000"
 """555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
 
@@ -41,30 +44,31 @@ class Tests:
         interrupts: what this process does about signals.
     """
 
-    def __init__(self, link: Link, options: LoadConfig, interrupts: Interrupts) -> None:
+    def __init__(self, link: Link[ToCoordinator, ToWorker], options: LoadConfig, interrupts: Interrupts) -> None:
         self._options = options
         self._interrupts = interrupts
         self._worker = Worker(link, options)
 
     def announce(self, nodeids: list[str]) -> Worker:
         """Tell the coordinator which load tests this process has collected; returns what talks to it."""
-        self._worker.tell("hello", version=own_version())
-        self._worker.tell("collected", nodeids=nodeids)
+        self._worker.tell(Hello(own_version()))
+        self._worker.tell(Collected(nodeids))
         return self._worker
 
     def agent(self) -> AgentUnderTest:
         """The agent under test, started if none is named; without one the test errs, later ones are skipped."""
-        agent = self._found(None)
+        agent = _found(self._worker.find_agent)
         allowed = self._options.call_number if self._options.allow_calls else None
-        number = FICTIONAL_NUMBER if agent["embedded"] else allowed
-        return AgentUnderTest(agent["url"], self._options.wire, agent["embedded"], number)
+        number = FICTIONAL_NUMBER if agent.embedded else allowed
+        return AgentUnderTest(agent.url, self._options.wire, agent.embedded, number)
 
-    def service(self, name: str) -> dict[str, Any]:
+    def service(self, name: str) -> dict[str, str]:
         """`url` and `key` of a service of the embedded agent (`llm`, `cosmos`, `speech`), started on demand.
 
         Without one the test errs, later ones are skipped.
         """
-        return self._found(name)
+        found = _found(functools.partial(self._worker.find_service, name))
+        return {"url": found.url, "key": found.key}
 
     def endpoint(self, name: str) -> Endpoint:
         """A backend service: the one that was named, else the embedded one; a test of neither is skipped."""
@@ -75,16 +79,6 @@ class Tests:
         except ValueError as error:
             pytest.fail(str(error), pytrace=False)
         pytest.skip(skipped)
-
-    def _found(self, service: str | None) -> dict[str, Any]:
-        refused: Refused | None = None
-        try:
-            found = self._worker.find(service)
-        except Refused as error:
-            refused = error
-        if refused is not None:  # outside of the handler, so that one reason is shown and not two
-            _refuse(refused)
-        return found
 
     async def load_test(
         self,
@@ -166,6 +160,18 @@ async def once(body: Callable[..., object], arguments: Mapping[str, Any]) -> Non
         result = body(**{name: await entered.resolve(value) for name, value in arguments.items()})
         if inspect.isawaitable(result):
             await result
+
+
+def _found(find_out: Callable[[], Found]) -> Found:
+    """What the coordinator has found for a fixture, else pytest's outcome."""
+    refused: Refused | None = None
+    try:
+        found = find_out()
+    except Refused as error:
+        refused = error
+    if refused is not None:  # outside of the handler, so that one reason is shown and not two
+        _refuse(refused)
+    return found
 
 
 def _refuse(refused: Refused) -> NoReturn:

@@ -9,14 +9,14 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 
 from pytest_rtmedload.agent_provider import AgentProvider
 from pytest_rtmedload.live.factory import live_view
 from pytest_rtmedload.live.observer import Watch
-from pytest_rtmedload.plugin.event_log import RunJournal
+from pytest_rtmedload.plugin.event_log import EventLog
 from pytest_rtmedload.plugin.live_view_hooks import NAME, LiveViewHooks
 from pytest_rtmedload.plugin.load_tests import Tests
 from pytest_rtmedload.plugin.result_hooks import JudgedHook, ResultHooks
@@ -32,8 +32,9 @@ from pytest_rtmedload.results.names import item_of
 from pytest_rtmedload.results.outcomes import PytestOutcome, RunEnd
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.shards.coordinator import Coordinator
-from pytest_rtmedload.shards.link import InProcessLink
-from pytest_rtmedload.shards.multi_coordinator import SideBySide
+from pytest_rtmedload.shards.link import connected
+from pytest_rtmedload.shards.messages import Judged
+from pytest_rtmedload.shards.multi_coordinator import MultiCoordinator
 from pytest_rtmedload.text.formats import one_line
 from pytest_rtmedload.verdict.run import Requirements, fails_run, judge_run
 
@@ -82,11 +83,11 @@ class Run:
         config.pluginmanager.register(LiveViewHooks(self._view), NAME)
         watch, began = Watch(self._view, options.targets), time.perf_counter()
         self._recovery = RecoveryFile(self._directory, self._started, lambda: self._judge(complete=False))
-        self._journal = RunJournal(options, self._started, terminal, self._recovery)
+        self._events = EventLog(options, self._started, terminal, self._recovery)
         coordinator = functools.partial(
-            Coordinator, options, self._agents, _present, watch, began=began, journal=self._journal
+            Coordinator, options, self._agents, _present, watch, began=began, events=self._events
         )
-        self.coordinator: Coordination = SideBySide(coordinator) if side_by_side else coordinator()
+        self.coordinator: Coordination = MultiCoordinator(coordinator) if side_by_side else coordinator()
         self._result: RunResult | None = None
         self._written: ReportFiles | None = None
         self._hooks = ResultHooks(config, options.redact)
@@ -100,7 +101,7 @@ class Run:
 
     def tests(self) -> Tests:
         """A worker in this process."""
-        near, far = InProcessLink.pair()
+        near, far = connected()
         self.coordinator.connect(near)
         return Tests(far, self._options, self._interrupts)
 
@@ -120,7 +121,7 @@ class Run:
         self._agents.stop()
         self._tell_judged()
         further = self._hooks.reports(result)
-        samples, problems = self._journal.close()
+        samples, problems = self._events.close()
         problems = [*problems, *self._hooks.problems]
         self._written = write_reports(result, self._directory, self._started, samples, problems, further)
         self._recovery.close(remove=self._written.json is not None)
@@ -180,7 +181,7 @@ class Run:
     def close(self) -> None:
         """End what is still running, whatever happened before."""
         self._view.finish()
-        self._journal.close()
+        self._events.close()
         self._recovery.close()
         self._agents.stop()
 
@@ -202,14 +203,14 @@ def prepare_reports(config: pytest.Config, options: LoadConfig) -> list[str]:
         raise pytest.UsageError(str(error)) from None
 
 
-def _present(result: TestResult) -> dict[str, Any]:
-    """What a worker is told of a result."""
-    return {
-        "failed": result.failed_test,
-        "text": junit.failure_text(result),
-        "properties": junit.properties(result),
-        "result": test_to_dict(result),
-    }
+def _present(result: TestResult) -> Judged:
+    """What workers are told of a result."""
+    return Judged(
+        failed=result.failed_test,
+        text=junit.failure_text(result),
+        properties=junit.properties(result),
+        result=test_to_dict(result),
+    )
 
 
 def open_terminal() -> TextIO:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.samples import SampleRows
 
 
-class Journal:
+class EventSink:
     """A journal that nobody keeps: what is to be kept is for subclasses."""
 
     def began(self, nodeid: str) -> None:

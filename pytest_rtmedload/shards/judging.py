@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_rtmedload.agent_provider import AgentProvider, AgentUnavailable
 from pytest_rtmedload.results.folding import fold_names
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.results.plan import Target
+    from pytest_rtmedload.shards.messages import Judged
     from pytest_rtmedload.shards.progress import Progress
     from pytest_rtmedload.spec.load_config import LoadConfig
 
@@ -48,12 +49,10 @@ class Verdicts:
     Args:
         config: the options.
         agents: knows whether the agent is still there.
-        present: what a worker is told of a result, as keyword arguments of `Judged`.
+        present: what a worker is told of a result.
     """
 
-    def __init__(
-        self, config: LoadConfig, agents: AgentProvider, present: Callable[[TestResult], dict[str, Any]]
-    ) -> None:
+    def __init__(self, config: LoadConfig, agents: AgentProvider, present: Callable[[TestResult], Judged]) -> None:
         self._config = config
         self._agents = agents
         self.present = present
@@ -73,11 +72,11 @@ class Verdicts:
 
     def moment(self, test: Progress) -> Now:
         """The present state of a test, for its conductor."""
-        elapsed = min((part.elapsed for part in test.parts.values() if not part.over), default=test.elapsed)
+        elapsed = min((shard.elapsed for shard in test.shards.values() if not shard.over), default=test.elapsed)
         targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
         return Now(elapsed, test.users, test, targets)
 
-    def last_of(self, nodeid: str) -> dict[str, Any] | None:
+    def last_of(self, nodeid: str) -> Judged | None:
         """The last result of a pytest item as it is told to workers; None when it came to none."""
         mine = [result for result in self.results if f"{result.nodeid}#".startswith(f"{nodeid}#")]
         return self.present(mine[-1]) if mine else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.shards.coordinator import Coordinator
     from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.messages import Ended, Judged, ToCoordinator, ToWorker
 
 
 class Coordination(Protocol):
@@ -39,7 +40,7 @@ class Coordination(Protocol):
     def misfit(self) -> str | None:
         """Why a worker cannot take part."""
 
-    def connect(self, link: Link, name: str = "main", *, remote: bool = False) -> None:
+    def connect(self, link: Link[ToWorker, ToCoordinator], name: str = "main", *, remote: bool = False) -> None:
         """A worker is there."""
 
     def finish(self) -> None:
@@ -48,7 +49,7 @@ class Coordination(Protocol):
     def decided(self, nodeid: str) -> bool:
         """True once it is settled which workers have a part in this load test."""
 
-    def outcome(self, nodeid: str) -> tuple[list[dict[str, Any]], list[str], dict[str, Any] | None]:
+    def outcome(self, nodeid: str) -> tuple[list[Ended], list[str], Judged | None]:
         """What workers reported of a load test, why some could not, and the last result."""
 
     def reported(self, nodeid: str) -> None:
@@ -58,7 +59,7 @@ class Coordination(Protocol):
         """Something outside has changed."""
 
 
-class SideBySide:
+class MultiCoordinator:
     """A coordinator for each worker, behind the face of one.
 
     Args:
@@ -96,7 +97,7 @@ class SideBySide:
         """Why a worker cannot take part: another version of this plugin."""
         return next((each.misfit for each in self._coordinators if each.misfit is not None), None)
 
-    def connect(self, link: Link, name: str = "main", *, remote: bool = False) -> None:
+    def connect(self, link: Link[ToWorker, ToCoordinator], name: str = "main", *, remote: bool = False) -> None:
         """A worker is there, at the other end of this link; `remote` when it is a process of its own."""
         coordinator = self._make(holding=self._must_wait)
         coordinator.stopping = self._why_stop
@@ -112,7 +113,7 @@ class SideBySide:
         """True once a worker has begun this load test."""
         return any(each.decided(nodeid) for each in self._coordinators)
 
-    def outcome(self, nodeid: str) -> tuple[list[dict[str, Any]], list[str], dict[str, Any] | None]:
+    def outcome(self, nodeid: str) -> tuple[list[Ended], list[str], Judged | None]:
         """What its worker reported of a load test, why it could not, and the last result."""
         return self._of(nodeid).outcome(nodeid)
 

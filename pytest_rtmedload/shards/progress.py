@@ -1,9 +1,9 @@
-"""One load test under way: what its shards have shipped so far, merged, and each shard's own part in it."""
+"""One load test under way: what its shards have shipped so far, merged, and how far each of them has come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import ShardPart, TestPlan
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.results.plan import Stage, Target
     from pytest_rtmedload.schedule.conductors import Conductor
-    from pytest_rtmedload.shards.start_line import Member
+    from pytest_rtmedload.shards.messages import Done, Samples
+    from pytest_rtmedload.shards.start_line import WorkerHandle
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
+SILENCE_S: Final = 60.0
+"""A shard ships once a second: one that is silent for so long while others have finished hangs."""
 HOPELESS_S: Final = 5.0
 """A test in which nothing has succeeded for so long, and something failed, is stopped early."""
 APART_MS: Final = 50.0
@@ -27,10 +30,10 @@ APART_MS: Final = 50.0
 
 
 @dataclass(slots=True)
-class Part:
-    """One shard's part in a load test."""
+class ShardProgress:
+    """How far one shard has come: the share of a load test that one worker drives."""
 
-    member: Member
+    worker: WorkerHandle
     ready: bool = False
     done: bool = False
     lost: str | None = None
@@ -58,22 +61,21 @@ class Progress:
 
     Args:
         spec: the load test.
-        attempt: told to the shards; what they ship for an earlier attempt is late and counts for nothing.
+        attempt: its number; what shards ship for an earlier attempt is ignored.
         started_s: start line in seconds after the run began.
-        members: the shards, in order.
+        shards: number of a worker → its shard, in order.
     """
 
     spec: LoadSpec
     attempt: int
     started_s: float
-    parts: dict[int, Part]
-    """Number of a member → its part."""
+    shards: dict[int, ShardProgress]
     running: bool = False
     recording: Recording = field(default_factory=Recording)
     elapsed: float = 0.0
     last_success: float = 0.0
     interrupted: str | None = None
-    ended_by: Part | None = None
+    ended_by: ShardProgress | None = None
     """The shard whose body ended the test for all."""
     failed_users: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -91,76 +93,91 @@ class Progress:
         self.conductor = conductor_for(self.spec)
 
     @classmethod
-    def of(cls, spec: LoadSpec, attempt: int, started_s: float, members: Iterable[Member]) -> Progress:
-        """A test that these members begin."""
-        return cls(spec, attempt, started_s, {member.number: Part(member) for member in members})
+    def of(cls, spec: LoadSpec, attempt: int, started_s: float, workers: Iterable[WorkerHandle]) -> Progress:
+        """A test that these workers begin."""
+        return cls(spec, attempt, started_s, {worker.number: ShardProgress(worker) for worker in workers})
 
     @property
-    def shards(self) -> int:
+    def share_count(self) -> int:
         """Into how many shares the work is divided: never more than there are users to share."""
         places = self.spec.in_flight_limit if self.spec.open else self.spec.most_users
-        return max(1, min(len(self.parts), places))
+        return max(1, min(len(self.shards), places))
 
     @property
-    def members(self) -> list[Member]:
-        """The shards that are still there, in order."""
-        return [part.member for part in self.parts.values() if part.lost is None]
+    def workers(self) -> list[WorkerHandle]:
+        """The workers that are still there, in order."""
+        return [shard.worker for shard in self.shards.values() if shard.lost is None]
 
     @property
     def ready(self) -> bool:
         """True when all wait at the start line."""
-        return all(part.ready for part in self.parts.values())
+        return all(shard.ready for shard in self.shards.values())
 
     @property
     def over(self) -> bool:
         """True when no shard will ship anything more."""
-        return all(part.over for part in self.parts.values())
+        return all(shard.over for shard in self.shards.values())
 
     @property
     def users(self) -> int:
         """Users active, over all shards."""
-        return sum(part.users for part in self.parts.values())
+        return sum(shard.users for shard in self.shards.values())
 
-    def take(self, number: int, content: dict[str, Any]) -> None:
+    @property
+    def hopeless(self) -> bool:
+        """True when nothing has succeeded for too long."""
+        return self.elapsed - self.last_success >= HOPELESS_S
+
+    def silent(self, now_s: float) -> list[tuple[WorkerHandle, str]]:
+        """Workers in other processes that should have shipped long ago, each with the reason to give it up."""
+        limit = SILENCE_S if self.running else SILENCE_S + self.spec.timeout  # fixtures may take that long, silently
+        at_work = [shard.worker for shard in self.shards.values() if not shard.over]
+        return [
+            (worker, f"{worker.name} did not answer for {limit:g} s")
+            for worker in at_work
+            if worker.remote and now_s - worker.heard_s > limit
+        ]
+
+    def take(self, number: int, shipped: Samples) -> None:
         """A shard shipped what it recorded since its last shipment."""
-        part, delta = self.parts[number], content["recording"]
+        shard, delta = self.shards[number], shipped.recording
         self.recording.merge(delta)
         self.unseen.merge(delta)
-        self.elapsed = max(self.elapsed, content["elapsed"])
-        part.began_ns, part.elapsed = content["began_ns"], content["elapsed"]
+        self.elapsed = max(self.elapsed, shipped.elapsed)
+        shard.began_ns, shard.elapsed = shipped.began_ns, shipped.elapsed
         for stage in self.conductor.stages():
-            if stage.begin < part.elapsed <= stage.end:
+            if stage.begin < shard.elapsed <= stage.end:
                 self.stage_healths.setdefault(stage.begin, Health()).merge(delta.health)
-        part.health.merge(delta.health)
-        part.iterations += measured_iterations(delta)
-        part.users = content.get("users", 0)
-        part.most_users = max(part.most_users, *delta.users.values(), 0, part.users)
+        shard.health.merge(delta.health)
+        shard.iterations += measured_iterations(delta)
+        shard.users = shipped.users
+        shard.most_users = max(shard.most_users, *delta.users.values(), 0, shard.users)
         if any(key.outcome == Outcome.OK for key in delta.series) or not delta.series:
             self.last_success = self.elapsed
 
     def show(self, number: int) -> Recording | None:
         """What is new for the live view, once every shard has shipped; None until then."""
-        part = self.parts[number]
-        again, part.shown = not part.shown, False
-        if not again and any(other.shown and not other.over for other in self.parts.values()):
+        shard = self.shards[number]
+        again, shard.shown = not shard.shown, False
+        if not again and any(other.shown and not other.over for other in self.shards.values()):
             return None
-        for other in self.parts.values():
+        for other in self.shards.values():
             other.shown = True
         unseen, self.unseen = self.unseen, Recording()
         return unseen
 
-    def end(self, number: int, content: dict[str, Any]) -> None:
+    def end(self, number: int, last: Done) -> None:
         """A shard shipped its last."""
-        self.take(number, content)
-        part = self.parts[number]
-        part.done = True
-        self.failed_users += content["failed_users"]
-        self.notes |= dict.fromkeys(content["notes"])
-        if content.get("refused"):
-            self.refused.append(content["refused"])
-        self.interrupted = self.interrupted or content["interrupted"]
-        if content["by_test"] and self.ended_by is None:
-            self.ended_by = part
+        self.take(number, last)
+        shard = self.shards[number]
+        shard.done = True
+        self.failed_users += last.failed_users
+        self.notes |= dict.fromkeys(last.notes)
+        if last.refused is not None:
+            self.refused.append(last.refused)
+        self.interrupted = self.interrupted or last.interrupted
+        if last.by_test and self.ended_by is None:
+            self.ended_by = shard
 
     def plan(self, targets: tuple[Target, ...], fatal: str | None) -> TestPlan:
         """What the verdict needs to know beside the samples.
@@ -181,7 +198,7 @@ class Progress:
             metric=spec.metric,
             critical=spec.critical,
             negative=spec.negative,
-            shards=len(self.parts),
+            shards=len(self.shards),
             planned_rate=spec.peak_rate,
             parts=self._facts(),
             started_s=self.started_s,
@@ -227,29 +244,29 @@ class Progress:
         )
 
     def _facts(self) -> tuple[ShardPart, ...]:
-        """Each shard's own part; nothing when there is only one."""
-        if len(self.parts) == 1:
+        """What each shard contributed; nothing when there is only one."""
+        if len(self.shards) == 1:
             return ()
-        first = min((part.began_ns for part in self.parts.values() if part.began_ns is not None), default=0)
+        first = min((shard.began_ns for shard in self.shards.values() if shard.began_ns is not None), default=0)
         return tuple(
             ShardPart(
-                name=part.member.name,
-                users=part.most_users,
-                iterations=part.iterations,
-                began_ms=None if part.began_ns is None else (part.began_ns - first) / 1e6,
-                health=part.health,
-                lost=part.lost,
+                name=shard.worker.name,
+                users=shard.most_users,
+                iterations=shard.iterations,
+                began_ms=None if shard.began_ns is None else (shard.began_ns - first) / 1e6,
+                health=shard.health,
+                lost=shard.lost,
             )
-            for part in self.parts.values()
+            for shard in self.shards.values()
         )
 
     def _invalid(self) -> tuple[str, ...]:
         refused = tuple(dict.fromkeys(self.refused))
-        lost = [part for part in self.parts.values() if part.lost is not None]
+        lost = [shard for shard in self.shards.values() if shard.lost is not None]
         if not lost:
             return refused
-        which = "; ".join(str(part.lost) for part in lost)
-        return (*refused, f"{len(lost)} of {len(self.parts)} shards lost ({which}): the numbers are partial")
+        which = "; ".join(str(shard.lost) for shard in lost)
+        return (*refused, f"{len(lost)} of {len(self.shards)} shards lost ({which}): the numbers are partial")
 
     def _second_run(self) -> list[str]:
         return [f"second run: the first was INVALID: {self.spec.after}"] if self.spec.after is not None else []
@@ -257,11 +274,11 @@ class Progress:
     def _sharing(self) -> list[str]:
         """What a reader should know about how the work was divided."""
         notes = []
-        idle = len(self.parts) - self.shards
+        idle = len(self.shards) - self.share_count
         if idle:
-            what = f"{self.shards} in flight" if self.spec.open else count(self.shards, "user")
-            notes.append(f"{idle} of {len(self.parts)} shards had nothing to do: the test has {what}")
-        began = [part.began_ns for part in self.parts.values() if part.began_ns is not None]
+            what = f"{self.share_count} in flight" if self.spec.open else count(self.share_count, "user")
+            notes.append(f"{idle} of {len(self.shards)} shards had nothing to do: the test has {what}")
+        began = [shard.began_ns for shard in self.shards.values() if shard.began_ns is not None]
         if began and (apart := (max(began) - min(began)) / 1e6) > APART_MS:
             notes.append(f"the shards began {apart:.0f} ms apart")
         return notes

@@ -9,18 +9,18 @@ import sys
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload import clients, voice
 from pytest_rtmedload.measure.health import HealthProbe
 from pytest_rtmedload.measure.open_files import Room, make_room
-from pytest_rtmedload.measure.processes import Family
 from pytest_rtmedload.measure.recorder import NS, Recorder, warm_up
 from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.schedule.factory import conductor_for
+from pytest_rtmedload.shards import messages
 from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
-from pytest_rtmedload.shards.messages import Conversation, Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.shards.load_test import LoadTest, Messenger, Refused, StartOver
 from pytest_rtmedload.spec.target_syntax import named_metrics
 from pytest_rtmedload.users.agent_clients import NeedsAgent
 from pytest_rtmedload.users.fan_out import FanOut
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.schedule.conductors import Command
 
-BEAT_NS: Final = NS // 10
+POLL_NS: Final = NS // 10
 """How often a shard looks at overdue iterations and for messages."""
 DRAIN_NS: Final = NS
 """Once a second samples become histograms and are shipped."""
@@ -40,11 +40,11 @@ ENTER_S: Final = 5.0
 """Users may take at least this long to enter their fixtures, however short the timeout of operations is."""
 SPARE_USERS: Final = 3
 """Open model: users kept waiting for an arrival."""
-BEHIND_NS: Final = NS // 1000
-UNHURRIED_S: Final = 3600.0
+LATE_YIELD_NS: Final = NS // 1000
+DEBUG_TIMEOUT_S: Final = 3600.0
 """While a test is debugged its iteration is not cut off: somebody may sit at a breakpoint. Operations are."""
 DEBUGGED: Final = "debug mode: one user made one iteration, and latency is not judged"
-HURRY_NS: Final = NS
+STOP_GRACE_NS: Final = NS
 """Grace for iterations in flight when a test is stopped before its time."""
 
 
@@ -54,41 +54,35 @@ class ShardRun:
     Args:
         coordinator: the other end.
         test: what to run.
-        assigned: this shard's number, the number of shards that share the work (a shard with a number beyond it has
-            none), the seed, the agent's URL, the lag limit and the processes of the run.
+        assigned: this shard's share of it.
     """
 
-    def __init__(self, coordinator: Conversation, test: LoadTest, assigned: dict[str, Any]) -> None:
+    def __init__(self, coordinator: Messenger, test: LoadTest, assigned: messages.Assign) -> None:
         self._coordinator = coordinator
         debug = coordinator.settings.debug
-        self._spec = replace(test.spec, timeout=UNHURRIED_S) if debug else test.spec
-        self._shard: int = assigned["shard"]
-        self._shards: int = assigned["shards"]
-        self._alone: bool = assigned["alone"]
+        self._spec = replace(test.spec, timeout=DEBUG_TIMEOUT_S) if debug else test.spec
+        self._attempt = assigned.attempt
+        self._shard, self._shards, self._alone = assigned.shard, assigned.shards, assigned.alone
         title = f"\n{test.spec.nodeid}: one user, one iteration"
-        trace = Trace(title, lambda line: coordinator.tell("told", line=line)) if debug else None
+        told = (lambda line: coordinator.tell(messages.OperationEnded(self._attempt, line))) if debug else None
         self._recorder = Recorder(
             response_time=test.spec.open,
             each=coordinator.settings.samples,
-            trace=trace,
+            trace=Trace(title, told) if told is not None else None,
             keep=named_metrics(test.spec.targets, coordinator.settings.targets) | {test.spec.metric},
         )
-        shared = SharedContext(
-            coordinator.settings, assigned["seed"], test.spec.timeout, assigned["url"], test.spec.nodeid
-        )
-        late_ns: int = assigned["lag_limit_ns"]
+        shared = SharedContext(coordinator.settings, assigned.seed, test.spec.timeout, assigned.url, test.spec.nodeid)
+        late_ns = assigned.lag_limit_ns
         self._in_flight = share(test.spec.in_flight_limit, self._shard, self._shards) if test.spec.open else 0
         self._users = FanOut(
             test.body, test.arguments, self._spec, self._recorder, shared, late_ns, in_flight=self._in_flight
         )
         self._conductor = conductor_for(test.spec)
-        self._seed: int = assigned["seed"]
+        self._seed = assigned.seed
         self._started_users = 0
         self._dispatcher: asyncio.Task[None] | None = None
         self._arrivals = self._own_arrivals()
-        self._probe = HealthProbe(
-            asyncio.get_running_loop(), late_ns, self._recorder.lagged, Family(*assigned["family"])
-        )
+        self._probe = HealthProbe(asyncio.get_running_loop(), late_ns, self._recorder.lagged, assigned.family)
         self._begins: list[Command] = []
         self._commands: deque[Command] = deque()
         self._phases: dict[Phase, tuple[float, float]] = {}
@@ -103,7 +97,7 @@ class ShardRun:
         self._told_last = False
         self._room = Room()
 
-    async def run(self) -> Judged:
+    async def run(self) -> messages.Judged:
         """Enter, start, drive, leave, ship.
 
         Raises:
@@ -122,7 +116,7 @@ class ShardRun:
                 self._ship_last(by_test=True)
             raise
 
-    async def _run(self) -> Judged:
+    async def _run(self) -> messages.Judged:
         self._room = self._make_room()
         if self._room.refusal is not None:
             self._interrupted = self._room.refusal
@@ -144,12 +138,12 @@ class ShardRun:
         if isinstance(ended_by, NeedsAgent):
             raise ended_by
         if self._users.skipped and ended_by is not None:
-            self._coordinator.tell("abandon", reason=str(ended_by))
+            self._coordinator.tell(messages.Abandon(self._attempt, str(ended_by)))
             raise ended_by
         self._ship_last(by_test=ended_by is not None)
         if ended_by is not None:
             raise ended_by
-        return Judged(**await self._coordinator.expect("verdict"))
+        return await self._coordinator.expect(messages.Judged)
 
     def _make_room(self) -> Room:
         """Of an open test, users are as many as the agent makes necessary."""
@@ -167,7 +161,7 @@ class ShardRun:
         limit = max(self._spec.timeout, ENTER_S)
         patience = time.perf_counter_ns() + round(limit * NS)
         while not self._users.entered and self._users.ended_by is None:
-            await self._users.changed(at_most=BEAT_NS / NS)
+            await self._users.changed(at_most=POLL_NS / NS)
             if time.perf_counter_ns() >= patience:
                 self._users.cut_entering(limit)
         if self._users.ended_by is not None:
@@ -183,16 +177,16 @@ class ShardRun:
         """All shards are asked to begin at the same moment."""
         if not self._alone:
             self._clock_offset = offset_ns([await self._exchange() for _ in range(EXCHANGES)])
-        self._coordinator.tell("ready")
-        go = await self._coordinator.expect("go")
-        self._begins = list(go["commands"])
-        self._phases = go["phases"]
-        self._line = None if go["at_ns"] is None else go["at_ns"] - self._clock_offset
+        self._coordinator.tell(messages.Ready(self._attempt))
+        go = await self._coordinator.expect(messages.Go)
+        self._begins = list(go.commands)
+        self._phases = go.phases
+        self._line = None if go.at_ns is None else go.at_ns - self._clock_offset
 
     async def _exchange(self) -> Exchange:
-        self._coordinator.tell("clock", asked=time.perf_counter_ns())
-        answer = await self._coordinator.expect("clock")
-        return Exchange(answer["asked"], answer["answered"], time.perf_counter_ns())
+        self._coordinator.tell(messages.ClockAsked(self._attempt, time.perf_counter_ns()))
+        answer = await self._coordinator.expect(messages.ClockTold)
+        return Exchange(answer.asked, answer.answered, time.perf_counter_ns())
 
     async def _drive(self) -> None:
         if self._users.ended_by is not None:
@@ -249,7 +243,7 @@ class ShardRun:
                 return
             self._users.pool.arrive(due)
             self._fill_pool()
-            if late > BEHIND_NS:
+            if late > LATE_YIELD_NS:
                 await asyncio.sleep(0)  # behind: what is due at once must still get its turn
 
     def _own_arrivals(self) -> Iterator[int]:
@@ -305,15 +299,17 @@ class ShardRun:
         return [index for index in range(first, last) if index % self._shards == self._shard]
 
     def _hear(self, now: int) -> None:
-        for kind, content in self._coordinator.messages():
-            if kind == "steer" and self._interrupted is None:
-                self._take(content["commands"])
-            if kind == "stop" and self._interrupted is None:
-                self._interrupted = content["reason"]
+        for message in self._coordinator.messages():
+            if self._interrupted is not None:
+                continue
+            if isinstance(message, messages.Steer):
+                self._take(message.commands)
+            elif isinstance(message, messages.Stop):
+                self._interrupted = message.reason
                 self._commands.clear()
                 self._users.end_at(now)
                 self._end(now)
-                self._cut_at = now + HURRY_NS
+                self._cut_at = now + STOP_GRACE_NS
 
     def _take(self, commands: list[Command]) -> None:
         """Further commands; the end is known to all users before it comes."""
@@ -331,8 +327,8 @@ class ShardRun:
             self._users.wake()
 
     def _next_event(self, now: int) -> int:
-        due = self._at(self._commands[0].at) if self._commands else now + BEAT_NS
-        return min(now + BEAT_NS, due, self._next_drain, self._cut_at)
+        due = self._at(self._commands[0].at) if self._commands else now + POLL_NS
+        return min(now + POLL_NS, due, self._next_drain, self._cut_at)
 
     def _at(self, seconds: float) -> int:
         return self._t0 + round(min(seconds, 1e9) * NS)
@@ -340,12 +336,14 @@ class ShardRun:
     def _ship(self, now: int) -> None:
         self._next_drain = now + DRAIN_NS
         self._coordinator.tell(
-            "samples",
-            recording=self._recorder.drain(now, health=self._health()),
-            rows=self._recorder.take_rows(),
-            elapsed=(now - self._t0) / NS,
-            users=self._recorder.users,
-            began_ns=self._began_ns(),
+            messages.Samples(
+                self._attempt,
+                recording=self._recorder.drain(now, health=self._health()),
+                rows=self._recorder.take_rows(),
+                elapsed=(now - self._t0) / NS,
+                users=self._recorder.users,
+                began_ns=self._began_ns(),
+            )
         )
 
     def _health(self) -> Health:
@@ -363,20 +361,22 @@ class ShardRun:
         ended_by = self._users.ended_by
         self._told_last = True
         self._coordinator.tell(
-            "done",
-            recording=self._recorder.drain(now, health=self._health(), final=True),
-            rows=self._recorder.take_rows(),
-            elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
-            interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
-            by_test=by_test,
-            began_ns=self._began_ns(),
-            failed_users=list(self._users.failed_users),
-            notes=[
-                *([DEBUGGED] if self._coordinator.settings.debug else []),
-                *([self._room.note] if self._room.note is not None else []),
-                *slowed_by(),
-            ],
-            refused=self._room.refusal,
+            messages.Done(
+                self._attempt,
+                recording=self._recorder.drain(now, health=self._health(), final=True),
+                rows=self._recorder.take_rows(),
+                elapsed=((self._ended_ns or now) - self._t0) / NS if self._t0 else 0.0,
+                interrupted=describe(ended_by) if ended_by is not None else self._interrupted,
+                by_test=by_test,
+                began_ns=self._began_ns(),
+                failed_users=list(self._users.failed_users),
+                notes=[
+                    *([DEBUGGED] if self._coordinator.settings.debug else []),
+                    *([self._room.note] if self._room.note is not None else []),
+                    *slowed_by(),
+                ],
+                refused=self._room.refusal,
+            )
         )
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.messages import Ended, ToCoordinator, ToWorker
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 START_S: Final = 60.0
@@ -25,13 +26,13 @@ REPLACEMENT_S: Final = 1.0
 
 
 @dataclass(eq=False, slots=True)
-class Member:
+class WorkerHandle:
     """A worker, as the coordinator knows it."""
 
     number: int
     name: str
     """What people call it: `gw0`."""
-    link: Link
+    link: Link[ToWorker, ToCoordinator]
     remote: bool = False
     """True for another process, which goes on when this one waits."""
     heard_s: float = 0.0
@@ -45,17 +46,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """These members begin this load test."""
+    """These workers begin this load test."""
 
     spec: LoadSpec
-    members: list[Member]
+    workers: list[WorkerHandle]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnAway:
-    """These members do not begin what they wait for."""
+    """These workers do not begin what they wait for."""
 
-    members: list[Member]
+    workers: list[WorkerHandle]
     reason: str
     skip: bool = False
     """True when somebody else's outcome says what went wrong."""
@@ -65,9 +66,9 @@ class TurnAway:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """This member is waited for no longer."""
+    """This worker is waited for no longer."""
 
-    member: Member
+    worker: WorkerHandle
     reason: str
 
 
@@ -75,16 +76,16 @@ class GiveUp:
 class _Item:
     """A load test as pytest knows it; its body may run several of ours."""
 
-    party: list[Member] | None = None
+    participants: list[WorkerHandle] | None = None
     """Who began it together; None until then."""
-    ended: dict[Member, dict[str, Any]] = field(default_factory=dict)
+    ended: dict[WorkerHandle, Ended] = field(default_factory=dict)
     """Who has left it, and what they reported."""
     lost: list[str] = field(default_factory=list)
-    """Why members that were in it never came to its end."""
+    """Why workers that were in it never came to its end."""
     reported: bool = False
 
 
-class Gathering:
+class StartLine:
     """Knows all workers and where they are.
 
     Args:
@@ -97,47 +98,47 @@ class Gathering:
         self._holding = holding
         self._items: dict[str, _Item] = {}
         self._replacement_by_s = 0.0
-        self.alive: list[Member] = []
+        self.alive: list[WorkerHandle] = []
 
-    def join(self, member: Member) -> None:
+    def join(self, worker: WorkerHandle) -> None:
         """A worker has started."""
-        self.alive.append(member)
+        self.alive.append(worker)
         self._replacement_by_s = 0.0
 
-    def begins(self, member: Member, nodeid: str) -> None:
+    def begins(self, worker: WorkerHandle, nodeid: str) -> None:
         """A worker enters a load test: from now on its fixtures are set up."""
-        member.item = nodeid
+        worker.item = nodeid
         self._items.setdefault(nodeid, _Item())
 
-    def arrives(self, member: Member, spec: LoadSpec, now_s: float) -> None:
+    def arrives(self, worker: WorkerHandle, spec: LoadSpec, now_s: float) -> None:
         """A worker wants to begin a load test."""
-        member.arrived, member.waits_since_s = spec, now_s
+        worker.arrived, worker.waits_since_s = spec, now_s
 
-    def ends(self, member: Member, content: dict[str, Any]) -> None:
-        """A worker has left a load test, however; `content` is what it reports."""
-        if member.item is not None:
-            self._items[member.item].ended[member] = content
-        member.item = member.arrived = None
+    def ends(self, worker: WorkerHandle, ended: Ended) -> None:
+        """A worker has left a load test, however; `ended` is what it reports."""
+        if worker.item is not None:
+            self._items[worker.item].ended[worker] = ended
+        worker.item = worker.arrived = None
 
-    def loses(self, member: Member, reason: str, now_s: float) -> None:
+    def loses(self, worker: WorkerHandle, reason: str, now_s: float) -> None:
         """A worker is gone."""
-        if member not in self.alive:
+        if worker not in self.alive:
             return
-        self.alive.remove(member)
+        self.alive.remove(worker)
         self._replacement_by_s = now_s + REPLACEMENT_S
-        if member.item is not None:
-            self._items[member.item].lost.append(reason)
-        member.item = member.arrived = None
+        if worker.item is not None:
+            self._items[worker.item].lost.append(reason)
+        worker.item = worker.arrived = None
 
     def decided(self, nodeid: str) -> bool:
         """True once it is settled who has a part in this load test: workers that start later have none."""
         item = self._items.get(nodeid)
-        return item is not None and bool(item.party or item.ended or item.lost)
+        return item is not None and bool(item.participants or item.ended or item.lost)
 
-    def outcome(self, nodeid: str) -> tuple[list[dict[str, Any]], list[str]]:
-        """What the members reported of a load test, and why some could not."""
+    def outcome(self, nodeid: str) -> tuple[list[Ended], list[str]]:
+        """What the workers reported of a load test, and why some could not."""
         item = self._items.get(nodeid, _Item())
-        return [item.ended[member] for member in sorted(item.ended, key=lambda m: m.number)], list(item.lost)
+        return [item.ended[worker] for worker in sorted(item.ended, key=lambda m: m.number)], list(item.lost)
 
     def reported(self, nodeid: str) -> None:
         """The test was reported to pytest."""
@@ -145,7 +146,7 @@ class Gathering:
 
     def next(self, now_s: float) -> Begin | TurnAway | GiveUp | None:
         """What to do about those who wait; None: nothing yet."""
-        waiting = [member for member in self.alive if member.arrived is not None]
+        waiting = [worker for worker in self.alive if worker.arrived is not None]
         if not waiting:
             return None
         reason = self._stopping()
@@ -156,17 +157,17 @@ class Gathering:
         decisions = (self._at(nodeid, waiting, now_s) for nodeid in dict.fromkeys(m.item for m in waiting))
         return next((decision for decision in decisions if decision is not None), None)
 
-    def _at(self, nodeid: str | None, waiting: list[Member], now_s: float) -> Begin | TurnAway | GiveUp | None:
+    def _at(self, nodeid: str | None, waiting: list[WorkerHandle], now_s: float) -> Begin | TurnAway | GiveUp | None:
         """What to do about those who wait in one load test."""
-        here = [member for member in waiting if member.item == nodeid]
+        here = [worker for worker in waiting if worker.item == nodeid]
         item = self._items.setdefault(nodeid or "", _Item())
-        expected = self.alive if item.party is None else [m for m in self.alive if m in item.party]
-        if item.lost and item.party is None:
+        expected = self.alive if item.participants is None else [m for m in self.alive if m in item.participants]
+        if item.lost and item.participants is None:
             return TurnAway(here, item.lost[0])
         if item.ended:
-            early = ", ".join(member.name for member in item.ended)
+            early = ", ".join(worker.name for worker in item.ended)
             return TurnAway(here, f"{early} ended this test before its start line", skip=True)
-        absent = [member for member in expected if member not in here]
+        absent = [worker for worker in expected if worker not in here]
         if absent:
             return _stuck(absent, here, now_s)
         if any(other.ended and not other.reported for other in self._items.values() if other is not item):
@@ -174,37 +175,37 @@ class Gathering:
         return self._together(item, here)
 
     @staticmethod
-    def _together(item: _Item, here: list[Member]) -> Begin | TurnAway:
-        specs = [member.arrived for member in here]
+    def _together(item: _Item, here: list[WorkerHandle]) -> Begin | TurnAway:
+        specs = [worker.arrived for worker in here]
         first = specs[0]
         if first is None or any(spec != first for spec in specs):
             return TurnAway(here, disagreement(here))
-        item.party = item.party or list(here)
+        item.participants = item.participants or list(here)
         return Begin(first, here)
 
 
-def _stuck(absent: Iterable[Member], here: list[Member], now_s: float) -> GiveUp | None:
-    """A member that is in a load test's fixtures for too long while others wait."""
-    since = min(member.waits_since_s for member in here)
-    for member in absent:
-        if member.item is not None and now_s - max(since, member.heard_s) > START_S:
-            late = f"{member.name} did not reach the start line within {START_S:g} s of the others"
-            return GiveUp(member, f"{late}: does a fixture of {member.item} hang there?")
+def _stuck(absent: Iterable[WorkerHandle], here: list[WorkerHandle], now_s: float) -> GiveUp | None:
+    """A worker that is in a load test's fixtures for too long while others wait."""
+    since = min(worker.waits_since_s for worker in here)
+    for worker in absent:
+        if worker.item is not None and now_s - max(since, worker.heard_s) > START_S:
+            late = f"{worker.name} did not reach the start line within {START_S:g} s of the others"
+            return GiveUp(worker, f"{late}: does a fixture of {worker.item} hang there?")
     return None
 
 
-def disagreement(members: list[Member]) -> str:
+def disagreement(workers: list[WorkerHandle]) -> str:
     """One line on what shards understand differently."""
-    one = members[0].arrived
-    for member in members[1:]:
-        other = member.arrived
+    one = workers[0].arrived
+    for worker in workers[1:]:
+        other = worker.arrived
         if one is None or other is None or one == other:
             continue
-        for part in dataclasses.fields(one):
-            ours, theirs = getattr(one, part.name), getattr(other, part.name)
+        for each in dataclasses.fields(one):
+            ours, theirs = getattr(one, each.name), getattr(other, each.name)
             if ours != theirs:
                 return (
-                    f"shards disagree about {one.nodeid}: {part.name} is {ours!r} for {members[0].name} and {theirs!r} "
-                    f"for {member.name}; give it on the command line, or make the test the same in every process"
+                    f"shards disagree about {one.nodeid}: {each.name} is {ours!r} for {workers[0].name} and {theirs!r} "
+                    f"for {worker.name}; give it on the command line, or make the test the same in every process"
                 )
     return "shards disagree about what to run"

@@ -1,23 +1,23 @@
-"""The worker: runs its share of a load test as the coordinator says, and ships what it recorded.
+"""The worker: runs its shard of a load test as the coordinator says, and ships what it recorded.
 
-One conversation per load test::
+The messages about one load test, in order (`pytest_rtmedload/shards/messages.py`)::
 
     worker                                     coordinator
-    arrive {spec}                      →       (waits for all workers)
-                                       ←       assign {attempt, shard, shards, seed, url, lag_limit_ns, family}
-                                               or refuse {reason, skip, stop}
-    clock {asked}                      →       (a few times, with several shards)
-                                       ←       clock {asked, answered}
-    ready {}                           →       (waits for all shards)
-                                       ←       go {at_ns, phases, commands}
-    samples {recording, elapsed, …}    →       once a second; each is what came since the last
-    need_agent {}                      →       (finds or starts it; all shards start over)
-                                       ←       assign, to every shard
-                                       ←       stop {reason}: end now, keep what there is
-    done {recording, interrupted, …}   →       (merges, judges)
-                                       ←       verdict {failed, text, properties, result}
-    waiting {}                         →       every two seconds while it waits for a word
-                                       ←       patience {}
+    Arrive         →    waits for all workers
+                   ←    Assign, or Refuse
+    ClockAsked     →    a few times, with several shards
+                   ←    ClockTold
+    Ready          →    waits for all shards
+                   ←    Go
+    Samples        →    once a second: what was recorded since the last time
+    NeedAgent      →    finds or starts it; all shards start over
+                   ←    Assign, to every shard
+                   ←    Steer: further commands
+                   ←    Stop: end now, keep what there is
+    Done           →    merges, judges
+                   ←    Judged
+    Waiting        →    every two seconds while it waits for an answer
+                   ←    Patience
 """
 
 from __future__ import annotations
@@ -27,17 +27,31 @@ import contextlib
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from pytest_rtmedload.shards.messages import Judged, LoadTest, Refused, StartOver
+from pytest_rtmedload.shards.load_test import LoadTest, Refused, StartOver
+from pytest_rtmedload.shards.messages import (
+    AgentFound,
+    Arrive,
+    Assign,
+    FindAgent,
+    Gone,
+    NeedAgent,
+    Refuse,
+    ServiceFound,
+    Waiting,
+)
 from pytest_rtmedload.shards.shard_run import ShardRun
-from pytest_rtmedload.users.agent_clients import NeedsAgent
+from pytest_rtmedload.users import agent_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_rtmedload.shards.link import Link, Message
+    from pytest_rtmedload.shards.link import Link
+    from pytest_rtmedload.shards.messages import Judged, ToCoordinator, ToWorker
     from pytest_rtmedload.spec.load_config import LoadConfig
+
+M = TypeVar("M")
 
 ASK_S: Final = 2.0
 """Who waits for so long asks whether the coordinator is still there."""
@@ -46,19 +60,18 @@ LOST_S: Final = 60.0
 
 
 class Worker:
-    """One shard, for all load tests of this process, one at a time."""
+    """Drives this process's shard of each load test, one test at a time."""
 
-    def __init__(self, link: Link, settings: LoadConfig) -> None:
+    def __init__(self, link: Link[ToCoordinator, ToWorker], settings: LoadConfig) -> None:
         self.settings = settings
         self.told_to_stop: str | None = None
         """Why this process should run no more tests, once the coordinator said so."""
         self.turned_away = False
         """True when somebody else's outcome is that of the last load test."""
         self._link = link
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[ToWorker] = deque()
         self._came = threading.Event()
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._attempt: int | None = None
         self._gone = False
         link.setcallback(self._deliver)
 
@@ -71,57 +84,59 @@ class Worker:
         """
         self._wake = (asyncio.get_running_loop(), asyncio.Event())
         try:
-            self._begin("arrive", spec=test.spec)
-            assigned = await self.expect("assign")
+            self._begin(Arrive(test.spec))
+            assigned = await self.expect(Assign)
             while True:
-                self._attempt = assigned["attempt"]
                 try:
                     return await ShardRun(self, test, assigned).run()
                 except StartOver as again:
                     assigned = again.assigned
-                except NeedsAgent:
-                    self.tell("need_agent")
-                    assigned = await self.expect("assign")
+                except agent_clients.NeedsAgent:
+                    self.tell(NeedAgent(assigned.attempt))
+                    assigned = await self.expect(Assign)
         finally:
-            self._wake = self._attempt = None
+            self._wake = None
 
-    def find(self, service: str | None = None) -> dict[str, Any]:
-        """Ask, before there is an event loop, for the agent or for one of the embedded agent's services.
-
-        Args:
-            service: its name; None asks for the agent.
-
-        Returns:
-            Of the agent its `url` and `dialect`, and whether it is `embedded`; of a service its `url` and `key`.
+    def find_agent(self) -> AgentFound:
+        """Ask, before there is an event loop, for the agent.
 
         Raises:
             Refused: there is none, or the coordinator does not answer.
         """
+        return self._find(None, AgentFound)
+
+    def find_service(self, name: str) -> ServiceFound:
+        """Ask, before there is an event loop, for a service of the embedded agent.
+
+        Raises:
+            Refused: there is none, or the coordinator does not answer.
+        """
+        return self._find(name, ServiceFound)
+
+    def _find(self, service: str | None, kind: type[M]) -> M:
         self._came.clear()
-        self._begin("find_agent", service=service)
+        self._begin(FindAgent(service))
         deadline = time.monotonic() + LOST_S
         while self._came.wait(max(0.0, deadline - time.monotonic())):
             self._came.clear()
-            for kind, content in self.messages():
-                if kind == "found":
-                    return content
+            for message in self.messages():
+                if isinstance(message, kind):
+                    return message
         raise _lost(service or "the agent")
 
-    def _begin(self, kind: str, **content: Any) -> None:
-        """Open a conversation: what was left unread of the last one is about nothing any more."""
+    def _begin(self, message: ToCoordinator) -> None:
+        """Send the first message about a test; what was left unread about the last one is forgotten."""
         self._inbox.clear()
         self.turned_away = False
         if self._gone:
-            self._heed(("gone", {}))
-        self.tell(kind, **content)
+            self._heed(Gone())
+        self.tell(message)
 
-    def tell(self, kind: str, **content: Any) -> None:
+    def tell(self, message: ToCoordinator) -> None:
         """Send a message to the coordinator."""
-        if self._attempt is not None:
-            content["attempt"] = self._attempt
-        self._link.send((kind, content))
+        self._link.send(message)
 
-    async def expect(self, kind: str) -> dict[str, Any]:
+    async def expect(self, kind: type[M]) -> M:
         """Wait for a message of this kind.
 
         Raises:
@@ -133,14 +148,14 @@ class Worker:
             while self._inbox:
                 message = self._inbox.popleft()
                 deadline = time.monotonic() + LOST_S
-                if message[0] == kind:
-                    return message[1]
+                if isinstance(message, kind):
+                    return message
                 self._heed(message)
             if not await self._message_came():
-                self.tell("waiting")
-        raise _lost(repr(kind))
+                self.tell(Waiting())
+        raise _lost(f"{kind.__name__!r}")
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[ToWorker]:
         """All messages that have arrived since the last call.
 
         Raises:
@@ -152,17 +167,16 @@ class Worker:
             self._heed(message)
             yield message
 
-    def _heed(self, message: Message) -> None:
-        """Orders that are obeyed whatever the worker is at."""
-        kind, content = message
-        if kind == "assign":
-            raise StartOver(content)
-        if kind == "refuse":
-            self.turned_away = content["skip"]
-            if content.get("stop"):
-                self.told_to_stop = content["reason"]
-            raise Refused(content["reason"], skip=content["skip"])
-        if kind == "gone":
+    def _heed(self, message: ToWorker) -> None:
+        """Obey the orders that apply whatever the worker is doing."""
+        if isinstance(message, Assign):
+            raise StartOver(message)
+        if isinstance(message, Refuse):
+            self.turned_away = message.skip
+            if message.stop:
+                self.told_to_stop = message.reason
+            raise Refused(message.reason, skip=message.skip)
+        if isinstance(message, Gone):
             raise Refused("the process that coordinates the load tests is gone", skip=False)
 
     async def _message_came(self) -> bool:
@@ -175,9 +189,9 @@ class Worker:
                 await asyncio.wait_for(self._wake[1].wait(), ASK_S)
         return bool(self._inbox)
 
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: ToWorker) -> None:
         """Called by the link, possibly in a thread of its own."""
-        self._gone = self._gone or message[0] == "gone"
+        self._gone = self._gone or isinstance(message, Gone)
         self._inbox.append(message)
         self._came.set()
         wake = self._wake

@@ -11,23 +11,27 @@ from __future__ import annotations
 
 import pickle
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pytest
 
-from pytest_rtmedload.shards.multi_coordinator import SideBySide
+from pytest_rtmedload.shards.messages import Gone
+from pytest_rtmedload.shards.multi_coordinator import MultiCoordinator
 from pytest_rtmedload.xdist.reports import as_one, never_ran
 from pytest_rtmedload.xdist.scheduling import LoadScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.shards.link import Message
+    from pytest_rtmedload.shards.messages import ToCoordinator, ToWorker
     from pytest_rtmedload.shards.multi_coordinator import Coordination
-    from pytest_rtmedload.xdist.group_assignment import Lanes
+    from pytest_rtmedload.xdist.group_assignment import GroupAssignment
+
+Sent = TypeVar("Sent")
+Heard = TypeVar("Heard")
 
 
-class ChannelLink:
+class ChannelLink(Generic[Sent, Heard]):
     """An execnet channel as a link. Both ends run the same code, so messages travel as they are, pickled.
 
     Args:
@@ -38,8 +42,8 @@ class ChannelLink:
     def __init__(self, channel: Any, end_other: Callable[[], object] = lambda: None) -> None:
         self._channel = channel
         self._end_other = end_other
-        self._callback: Callable[[Message], None] | None = None
-        self._unread: list[Message] = []
+        self._callback: Callable[[Heard], None] | None = None
+        self._unread: list[Heard] = []
         self._lock = threading.Lock()
         channel.setcallback(self._arrived, endmarker=None)
 
@@ -48,14 +52,14 @@ class ChannelLink:
         """True once the other end has sent a message that waits to be read."""
         return bool(self._unread)
 
-    def send(self, message: Message, /) -> None:
+    def send(self, message: Sent, /) -> None:
         """Hand a message to the other end; one that is gone gets nothing."""
         try:
             self._channel.send(pickle.dumps(message))
         except OSError:
             return
 
-    def setcallback(self, callback: Callable[[Message], None], /) -> None:
+    def setcallback(self, callback: Callable[[Heard], None], /) -> None:
         """Call this with every message that arrives, in a thread of execnet's."""
         with self._lock:  # what comes meanwhile must wait for what came before
             for message in self._unread:
@@ -68,7 +72,7 @@ class ChannelLink:
         self._end_other()
 
     def _arrived(self, data: bytes | None) -> None:
-        message: Message = ("gone", {}) if data is None else pickle.loads(data)  # noqa: S301 - our own worker's
+        message: Any = Gone() if data is None else pickle.loads(data)  # noqa: S301 - our own worker's
         with self._lock:
             if self._callback is None:
                 self._unread.append(message)
@@ -83,7 +87,7 @@ class ControllerPlugin:
         config: pytest's.
         begin: begins the run and gives its coordination; called when a worker has announced a load test.
         key: of `workerinput`, under which a worker finds its end of the link.
-        lanes: which worker drives which groups, once the controller has collected; None: every worker drives all.
+        assignment: which worker drives which groups, once the controller has collected; None: every worker drives all.
     """
 
     def __init__(
@@ -91,14 +95,14 @@ class ControllerPlugin:
         config: pytest.Config,
         begin: Callable[[], Coordination],
         key: str,
-        lanes: Callable[[], Lanes | None] = lambda: None,
+        assignment: Callable[[], GroupAssignment | None] = lambda: None,
     ) -> None:
         self._config = config
         self._begin = begin
         self._key = key
-        self._lanes = lanes
+        self._assignment = assignment
         self._session: pytest.Session | None = None
-        self._links: dict[Any, ChannelLink] = {}
+        self._links: dict[Any, ChannelLink[ToWorker, ToCoordinator]] = {}
         self._coordinator: Coordination | None = None
         self._quiet = False
         self._driving: dict[str, set[Any]] = {}  # load test → workers that have not left it
@@ -131,7 +135,7 @@ class ControllerPlugin:
         if self._coordinator is None and self._links[node].has_spoken:
             self._coordinator = self._begin()
             self._coordinator.stopping = self._why_stop
-            if isinstance(self._coordinator, SideBySide):  # else workers wait for each other anyway
+            if isinstance(self._coordinator, MultiCoordinator):  # else workers wait for each other anyway
                 self._coordinator.holding = lambda: not self._quiet
             for known in list(self._links):
                 self._connect(known)
@@ -147,8 +151,8 @@ class ControllerPlugin:
 
     def share(self, node: Any, nodes: list[Any], nodeids: list[str]) -> list[str]:
         """Those of the load tests that this worker drives."""
-        lanes = self._lanes()
-        return nodeids if lanes is None else lanes.share(node, nodes, nodeids)
+        assignment = self._assignment()
+        return nodeids if assignment is None else assignment.share(node, nodes, nodeids)
 
     def given(self, node: Any, nodeids: list[str]) -> None:
         """A worker was sent these load tests."""
@@ -176,9 +180,9 @@ class ControllerPlugin:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """What a lost worker was to drive waits for the one that replaces it."""
-        lanes = self._lanes()
-        if lanes is not None:
-            lanes.lose(node)
+        assignment = self._assignment()
+        if assignment is not None:
+            assignment.lose(node)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

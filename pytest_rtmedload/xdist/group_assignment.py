@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 
-class Lanes:
+class GroupAssignment:
     """The groups and their workers.
 
     Args:

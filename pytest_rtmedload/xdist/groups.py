@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_rtmedload.xdist.group_assignment import Lanes
+from pytest_rtmedload.xdist.group_assignment import GroupAssignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class GroupsPlugin:
         self._groups = groups
         self._session: pytest.Session | None = None
         self._broken: str | None = None
-        self.lanes: Lanes | None = None
+        self.assignment: GroupAssignment | None = None
         """Which worker drives which groups; None until the controller has collected."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -46,15 +46,15 @@ class GroupsPlugin:
             warnings.simplefilter("ignore")
             self._session.perform_collect()
         self._broken = _broken(self._session)
-        self.lanes = Lanes(self._groups())
-        workers = max(1, min(len(specs), len(self.lanes.sizes)))  # pytest-xdist cannot do with none
+        self.assignment = GroupAssignment(self._groups())
+        workers = max(1, min(len(specs), len(self.assignment.sizes)))  # pytest-xdist cannot do with none
         del specs[workers:]
         config.option.tx = config.option.tx[:workers]
         config.option.numprocesses = workers
 
     def pytest_report_collectionfinish(self) -> str:
         """Say what will run side by side."""
-        sizes = Lanes(self._groups()).sizes
+        sizes = GroupAssignment(self._groups()).sizes
         tests = ", ".join(f"{group} ({count})" for group, count in sizes.items())
         return f"load tests side by side: {tests}" if len(sizes) > 1 else ""
 

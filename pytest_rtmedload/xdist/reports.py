@@ -6,12 +6,14 @@ failed, a skip, a body that ended the test. That is then the test's outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_rtmedload.shards.messages import Ended, Judged
 
 _RANK: Final = {"passed": 0, "skipped": 1, "failed": 2}
 
@@ -28,29 +30,28 @@ class Merged(NamedTuple):
 def as_one(
     config: pytest.Config,
     nodeid: str,
-    shards: Iterable[dict[str, Any]],
+    workers: Iterable[Ended],
     lost: list[str],
-    result: dict[str, Any] | None,
+    result: Judged | None,
 ) -> Merged:
     """The reports of one test.
 
     Args:
         config: pytest's.
         nodeid: the test.
-        shards: what each worker reported: its `name`, the `reports` as pytest serializes them, whether it was
-            `turned_away` because of another, and whether it `stopped` as the run is over.
+        workers: what each worker reported.
         lost: why some workers could not report; one line each.
-        result: the last verdict of this test: `text` and `properties`; None when there was none.
+        result: the last verdict of this test; None when there was none.
     """
-    took_part = [shard for shard in shards if not shard["stopped"]]
+    took_part = [worker for worker in workers if not worker.stopped]
     if not took_part:
         return Merged([_crashed(nodeid, lost, result)] if lost else [], "")
-    took_part.sort(key=lambda shard: bool(shard["turned_away"]))
+    took_part.sort(key=lambda worker: worker.turned_away)
     by_phase: dict[str, list[tuple[str, pytest.TestReport]]] = {"setup": [], "call": [], "teardown": []}
-    for shard in took_part:
-        for data in shard["reports"]:
+    for worker in took_part:
+        for data in worker.reports:
             report = config.hook.pytest_report_from_serializable(config=config, data=data)
-            by_phase[report.when].append((shard["name"], report))
+            by_phase[report.when].append((worker.name, report))
     chosen = [_worst(reports) for reports in by_phase.values() if reports]
     if not chosen[0][1].passed:
         chosen = [(name, report) for name, report in chosen if report.when != "call"]  # others were not let in
@@ -72,7 +73,7 @@ def _worst(reported: list[tuple[str, pytest.TestReport]]) -> tuple[str, pytest.T
     """The first of the worst, with what the others printed."""
     name, worst = max(reported, key=_rank)  # the first of several that are as bad
     if len(reported) > 1:
-        worst.sections = [(f"{title} ({shard})", text) for shard, r in reported for title, text in r.sections]
+        worst.sections = [(f"{title} ({worker})", text) for worker, r in reported for title, text in r.sections]
     worst.duration = max(report.duration for _, report in reported)
     return name, worst
 
@@ -82,11 +83,11 @@ def never_ran(nodeid: str) -> pytest.TestReport:
     return _report(nodeid, "setup", "it never ran: the worker that should have run it was lost and not replaced", [])
 
 
-def _crashed(nodeid: str, lost: list[str], result: dict[str, Any] | None) -> pytest.TestReport:
+def _crashed(nodeid: str, lost: list[str], result: Judged | None) -> pytest.TestReport:
     """No worker is left to report: the verdict on what they had shipped, if the test had begun."""
     if result is None:
         return _report(nodeid, "call", "; ".join(lost), [])
-    return _report(nodeid, "call", result["text"], result["properties"])
+    return _report(nodeid, "call", result.text, result.properties)
 
 
 def _report(

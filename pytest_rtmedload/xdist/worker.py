@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.runner import runtestprotocol  # as pytest-rerunfailures and flaky do: the way to run a test unreported
 
+from pytest_rtmedload.shards.messages import Begins, Ended
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,16 +38,17 @@ class WorkerPlugin:
         """Run a load test and ship its reports."""
         if item.nodeid not in self._nodeids:
             return None
-        self._worker.tell("begins", nodeid=item.nodeid)
+        self._worker.tell(Begins(item.nodeid))
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         hook = self._config.hook
         stopped = self._worker.told_to_stop
         self._worker.tell(
-            "ended",
-            name=self._name,
-            stopped=stopped is not None,
-            turned_away=self._worker.turned_away,
-            reports=[hook.pytest_report_to_serializable(config=self._config, report=report) for report in reports],
+            Ended(
+                name=self._name,
+                stopped=stopped is not None,
+                turned_away=self._worker.turned_away,
+                reports=[hook.pytest_report_to_serializable(config=self._config, report=report) for report in reports],
+            )
         )
         if stopped is not None:
             item.session.shouldstop = stopped

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_rtmedload.agent_provider import Agent, AgentUnavailable
 from pytest_rtmedload.results.model import TestResult
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Cell, Phase, Recording, SeriesKey
+from pytest_rtmedload.shards import messages
 from pytest_rtmedload.shards.coordinator import Coordinator
-from pytest_rtmedload.shards.event_sink import Journal
+from pytest_rtmedload.shards.event_sink import EventSink
 from pytest_rtmedload.spec.load_spec import LoadSpec
 
+M = TypeVar("M")
 SPEC = LoadSpec("test_it.py::test_load", "api", users=4, duration=2.0, evidence=Evidence.PROVISIONAL)
 
 
@@ -83,61 +85,61 @@ class Shard:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.heard: list[Any] = []
         self.hung_up = False
-        self._say: Callable[[tuple[str, dict[str, Any]]], None]
+        self._say: Callable[[Any], None]
 
-    def send(self, message: tuple[str, dict[str, Any]]) -> None:
+    def send(self, message: messages.ToWorker) -> None:
         self.heard.append(message)
 
-    def setcallback(self, callback: Callable[[tuple[str, dict[str, Any]]], None]) -> None:
+    def setcallback(self, callback: Callable[[Any], None]) -> None:
         self._say = callback
 
     def hang_up(self) -> None:
         self.hung_up = True
 
-    def says(self, kind: str, **content: Any) -> None:
-        self._say((kind, content))
+    def says(self, message: messages.ToCoordinator) -> None:
+        self._say(message)
 
-    def hears(self, kind: str) -> None:
+    def hears(self, kind: type) -> None:
         """Wait until a message of this kind was sent in another thread."""
         deadline = time.monotonic() + 10
         while kind not in self.kinds():
             assert time.monotonic() < deadline, f"{self.name} was never told {kind}"
             time.sleep(0.001)
 
-    def last(self, kind: str) -> dict[str, Any]:
+    def last(self, kind: type[M]) -> M:
         """The last message of this kind."""
-        return next(content for heard, content in reversed(self.heard) if heard == kind)
+        return next(message for message in reversed(self.heard) if isinstance(message, kind))
 
-    def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.heard]
+    def kinds(self) -> list[type]:
+        return [type(message) for message in self.heard]
 
     def arrives(self, spec: LoadSpec = SPEC) -> None:
-        self.says("begins", nodeid=spec.nodeid)
-        self.says("arrive", spec=spec)
+        self.says(messages.Begins(nodeid=spec.nodeid))
+        self.says(messages.Arrive(spec=spec))
 
-    def tells(self, kind: str, **content: Any) -> None:
+    def tells(self, kind: Callable[..., Any], **content: Any) -> None:
         """A message about the load test under way."""
-        self.says(kind, attempt=self.last("assign")["attempt"], **content)
+        self.says(kind(attempt=self.last(messages.Assign).attempt, **content))
 
     def ships(self, latencies_us: list[int], *, elapsed: float = 1.0, began_ns: int = 0, **more: Any) -> None:
-        self.tells("samples", recording=recording(latencies_us), elapsed=elapsed, users=2, began_ns=began_ns, **more)
+        made = recording(latencies_us)
+        self.tells(messages.Samples, recording=made, elapsed=elapsed, users=2, began_ns=began_ns, **more)
 
     def ends(self, latencies_us: list[int] = [], *, elapsed: float = 2.0, **more: Any) -> None:  # noqa: B006 - read only
-        content = {"interrupted": None, "by_test": False, "began_ns": 0, "failed_users": [], "notes": []} | more
-        self.tells("done", recording=recording(latencies_us), elapsed=elapsed, **content)
+        self.tells(messages.Done, recording=recording(latencies_us), elapsed=elapsed, **({"began_ns": 0} | more))
 
 
 class Stage:
     """A coordinator with so many workers."""
 
-    def __init__(self, workers: int = 2, agents: Agents | None = None, journal: Journal | None = None) -> None:
+    def __init__(self, workers: int = 2, agents: Agents | None = None, events: EventSink | None = None) -> None:
         self.clock, self.watcher, self.agents = Clock(), Watcher(), agents or Agents()
         self.results: list[TestResult] = []
         config: Any = type("Config", (), {"seed": 7, "targets": ()})
         self.coordinator = Coordinator(  # type: ignore[arg-type]
-            config, self.agents, self._present, self.watcher, self.clock, journal=journal
+            config, self.agents, self._present, self.watcher, self.clock, events=events
         )
         self.shards: list[Shard] = []
         for _ in range(workers):
@@ -155,11 +157,11 @@ class Stage:
         for shard in self.shards:
             shard.arrives(spec)
         for shard in self.shards:
-            shard.tells("ready")
+            shard.tells(messages.Ready)
 
-    def _present(self, result: TestResult) -> dict[str, Any]:
+    def _present(self, result: TestResult) -> messages.Judged:
         self.results.append(result)
-        return {"failed": result.failed_test, "text": " ".join(result.reasons), "properties": [], "result": {}}
+        return messages.Judged(result.failed_test, " ".join(result.reasons), [], {})
 
 
 def recording(latencies_us: list[int], metric: str = ITERATION) -> Recording:

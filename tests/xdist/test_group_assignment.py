@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_rtmedload.xdist.group_assignment import Lanes
+from pytest_rtmedload.xdist.group_assignment import GroupAssignment
 
 GROUP_OF = {
     "api/a": "api",
@@ -18,11 +18,11 @@ ALL = list(GROUP_OF)
 
 
 def test_as_many_workers_as_groups_have_one_each() -> None:
-    lanes = Lanes(GROUP_OF)
+    assignment = GroupAssignment(GROUP_OF)
     workers = ["gw0", "gw1", "gw2"]
-    shares = [lanes.share(worker, workers, ALL) for worker in workers]
+    shares = [assignment.share(worker, workers, ALL) for worker in workers]
     assert shares == [["api/a", "api/b", "api/c"], ["ws/a", "ws/b"], ["night/a"]]
-    assert lanes.sizes == {"api": 3, "ws": 2, "night": 1}
+    assert assignment.sizes == {"api": 3, "ws": 2, "night": 1}
 
 
 @pytest.mark.parametrize(
@@ -30,23 +30,23 @@ def test_as_many_workers_as_groups_have_one_each() -> None:
 )
 def test_fewer_workers_share_the_groups_evenly(workers: int, shares: list[list[str]]) -> None:
     names = [f"gw{number}" for number in range(workers)]
-    lanes = Lanes(GROUP_OF)
-    assert [lanes.share(name, names, ALL) for name in names] == shares
+    assignment = GroupAssignment(GROUP_OF)
+    assert [assignment.share(name, names, ALL) for name in names] == shares
 
 
 def test_a_replacement_takes_over_what_the_lost_worker_had_left() -> None:
-    lanes = Lanes(GROUP_OF)
+    assignment = GroupAssignment(GROUP_OF)
     workers = ["gw0", "gw1", "gw2"]
     for worker in workers:
-        lanes.share(worker, workers, ALL)
-    lanes.lose("gw0")
+        assignment.share(worker, workers, ALL)
+    assignment.lose("gw0")
     left = ["api/b", "api/c", "ws/b", "night/a"]
-    assert lanes.share("gw1", workers, left) == ["ws/b"]  # who has a group takes no other
-    assert lanes.share("gw3", ["gw1", "gw2", "gw3"], left) == ["api/b", "api/c"]
-    assert lanes.share("gw4", ["gw1", "gw2", "gw3", "gw4"], left) == []
+    assert assignment.share("gw1", workers, left) == ["ws/b"]  # who has a group takes no other
+    assert assignment.share("gw3", ["gw1", "gw2", "gw3"], left) == ["api/b", "api/c"]
+    assert assignment.share("gw4", ["gw1", "gw2", "gw3", "gw4"], left) == []
 
 
 def test_what_only_workers_have_collected_is_run_too() -> None:
-    lanes = Lanes(GROUP_OF)
-    assert lanes.share("gw0", ["gw0", "gw1"], ["new/a"]) == ["new/a"]
-    assert lanes.share("gw1", ["gw0", "gw1"], ["new/a"]) == []
+    assignment = GroupAssignment(GROUP_OF)
+    assert assignment.share("gw0", ["gw0", "gw1"], ["new/a"]) == ["new/a"]
+    assert assignment.share("gw1", ["gw0", "gw1"], ["new/a"]) == []

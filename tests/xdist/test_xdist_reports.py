@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import pytest
 
+from pytest_rtmedload.shards.messages import Ended, Judged
 from pytest_rtmedload.xdist.reports import as_one
 
 NODEID = "test_it.py::test_load"
 
 
-def shard(config: pytest.Config, name: str, outcomes: dict[str, str], *, turned_away: bool = False) -> dict[str, Any]:
+def shard(config: pytest.Config, name: str, outcomes: dict[str, str], *, turned_away: bool = False) -> Ended:
     """What a worker reports: the outcome of each phase."""
     reports = [
         pytest.TestReport(
@@ -27,7 +28,7 @@ def shard(config: pytest.Config, name: str, outcomes: dict[str, str], *, turned_
         for when, outcome in outcomes.items()
     ]
     data = [config.hook.pytest_report_to_serializable(config=config, report=report) for report in reports]
-    return {"name": name, "reports": data, "turned_away": turned_away, "stopped": False}
+    return Ended(name, turned_away=turned_away, reports=data)
 
 
 PASSED = {"setup": "passed", "call": "passed", "teardown": "passed"}
@@ -65,17 +66,17 @@ def test_a_worker_that_died_after_the_verdict_is_a_failure(pytestconfig: pytest.
 
 
 def test_with_all_workers_gone_the_verdict_stands(pytestconfig: pytest.Config) -> None:
-    verdict = {"text": "INVALID: all lost", "properties": [("load.verdict", "INVALID")]}
+    verdict = Judged(failed=True, text="INVALID: all lost", properties=[("load.verdict", "INVALID")], result={})
     (report,) = as_one(pytestconfig, NODEID, [], ["gw0 ended unexpectedly"], verdict).reports
     assert (report.outcome, report.longrepr, report.user_properties) == (
         "failed",
         "INVALID: all lost",
-        verdict["properties"],
+        verdict.properties,
     )
     (report,) = as_one(pytestconfig, NODEID, [], ["gw0 ended unexpectedly"], None).reports
     assert report.longrepr == "gw0 ended unexpectedly"
 
 
 def test_a_test_that_was_not_begun_is_not_reported(pytestconfig: pytest.Config) -> None:
-    stopped = shard(pytestconfig, "gw0", SKIPPED) | {"stopped": True}
+    stopped = dataclasses.replace(shard(pytestconfig, "gw0", SKIPPED), stopped=True)
     assert as_one(pytestconfig, NODEID, [stopped], [], None).reports == []

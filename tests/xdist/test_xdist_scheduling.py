@@ -61,7 +61,7 @@ class Controller:
     def __init__(self) -> None:
         self.begun: set[str] = set()
         self.who_left: list[tuple[str, str]] = []
-        self.lanes: dict[str, str] = {}
+        self.assignment: dict[str, str] = {}
         """Load test → its only worker; empty: every worker drives all."""
         self.ran: dict[str, list[str]] = {}
         self.ran_when_quiet: list[str] | None = None
@@ -74,7 +74,7 @@ class Controller:
 
     def share(self, node: Any, nodes: list[Any], nodeids: list[str]) -> list[str]:
         assert node in nodes
-        return [nodeid for nodeid in nodeids if self.lanes.get(nodeid, node.gateway.id) == node.gateway.id]
+        return [nodeid for nodeid in nodeids if self.assignment.get(nodeid, node.gateway.id) == node.gateway.id]
 
     def given(self, node: Any, nodeids: list[str]) -> None:
         """Nothing to note."""
@@ -140,9 +140,9 @@ class Config:
     getoption = getvalue
 
 
-def session_of(kind: Any, nodes: int = 2, lanes: dict[str, str] | None = None) -> tuple[Session, list[Node]]:
+def session_of(kind: Any, nodes: int = 2, assignment: dict[str, str] | None = None) -> tuple[Session, list[Node]]:
     session = Session(kind(Config(nodes)))
-    session.controller.lanes = lanes or {}
+    session.controller.assignment = assignment or {}
     workers = [Node(f"gw{number}") for number in range(nodes)]
     session.start(*workers)
     return session, workers
@@ -210,7 +210,7 @@ def test_load_tests_that_nobody_began_are_not_finished() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_load_test_with_a_worker_of_its_own_goes_to_that_one(kind: Any) -> None:
-    session, workers = session_of(kind, 3, lanes={LOAD[0]: "gw1", LOAD[1]: "gw0"})
+    session, workers = session_of(kind, 3, assignment={LOAD[0]: "gw1", LOAD[1]: "gw0"})
     session.work_off(*workers)
     loads = {name: [test for test in ran if test in LOAD] for name, ran in session.ran.items()}
     assert loads == {"gw0": [LOAD[1]], "gw1": [LOAD[0]], "gw2": []}
@@ -221,7 +221,7 @@ def test_a_load_test_with_a_worker_of_its_own_goes_to_that_one(kind: Any) -> Non
 
 
 def test_a_lost_worker_keeps_nobody_waiting() -> None:
-    session, (one, other) = session_of(XdistLoadScheduling, lanes={LOAD[0]: "gw0", LOAD[1]: "gw0"})
+    session, (one, other) = session_of(XdistLoadScheduling, assignment={LOAD[0]: "gw0", LOAD[1]: "gw0"})
     session.scheduling.remove_node(other)  # in an ordinary test
     session.work_off(one)
     assert session.controller.ran_when_quiet is not None
