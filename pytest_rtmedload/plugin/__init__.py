@@ -163,14 +163,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tests = [item for item in items if isinstance(item, pytest.Function) and selection.is_load_test(item)]
     if not tests:
         return
-    from pytest_rtmedload.plugin.marker import spec_of  # noqa: PLC0415 - only where there are load tests
+    from pytest_rtmedload.plugin.marker import group_of, marker_arguments  # noqa: PLC0415 - only where there are load tests
+    from pytest_rtmedload.plugin.sizing import load_spec  # noqa: PLC0415 - as above
 
     options = options_of(config)
     if not hasattr(config, "workerinput"):
         outcomes_of(config)
     for item in tests:
         try:
-            item.stash[SPEC] = spec_of(item, options)
+            arguments = marker_arguments(item)
+            item.stash[SPEC] = load_spec(item.nodeid, group_of(item, arguments), arguments, options)
         except ValueError as error:  # sizes that cannot go together; what the marker says alone was checked before
             raise pytest.UsageError(f"{item.nodeid}: {error}") from None
         reason = selection.why_not(item, config, options)

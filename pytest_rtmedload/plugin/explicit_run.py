@@ -7,7 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtmedload.plugin.load_tests import conclude
-from pytest_rtmedload.plugin.marker import checked, group_of, make_spec, marker_arguments
+from pytest_rtmedload.plugin.marker import checked, group_of, marker_arguments
+from pytest_rtmedload.plugin.sizing import load_spec
 from pytest_rtmedload.results.histogram import Histogram, rank_of
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.users.fan_out import LOAD
@@ -110,9 +111,10 @@ class LoadRun:
 
     async def _judged(self, body: Callable[..., Any], arguments: dict[str, Any]) -> Judged:
         self._calls += 1
-        given = marker_arguments(self._item) | checked(f"{self._item.nodeid}: load_run", arguments, self._item.config)
+        where = f"{self._item.nodeid}: load_run"
+        given = checked(where, arguments, self._item.config).over(marker_arguments(self._item))
         nodeid = self._item.nodeid if self._calls == 1 else f"{self._item.nodeid}#{self._calls}"
-        spec = make_spec(nodeid, group_of(self._item, given), given, self._options)
+        spec = load_spec(nodeid, group_of(self._item, given), given, self._options)
         asynchronous = inspect.iscoroutinefunction(body)
         return await self._tests().judged(spec, body if asynchronous else on_threads(body), self._needs(body))
 

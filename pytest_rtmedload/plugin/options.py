@@ -11,11 +11,12 @@ import os
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from pytest_rtmedload.plugin.ini import ini_value
+from pytest_rtmedload.spec.groups import API, BACKEND, FLOWS, WS
 
 if TYPE_CHECKING:
     import pytest
 
-GROUP_OPTIONS: Final = {"api": "api", "backend": "backend", "ws": "websocket", "flows": "integration"}
+GROUP_OPTIONS: Final = {API: "api", BACKEND: "backend", WS: "websocket", FLOWS: "integration"}
 """Group → the word in its `--<word>-users` option."""
 
 

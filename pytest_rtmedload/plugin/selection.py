@@ -58,7 +58,7 @@ def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> st
     """Why this load test is skipped; None when it runs."""
     from pytest_rtmedload.plugin.marker import marker_arguments  # noqa: PLC0415 - only where there are load tests
 
-    suites = marker_arguments(item).get("suites")
+    suites = marker_arguments(item).suites
     if not wanted(item, config, options):
         return UNASKED
     if suites is not None and options.suite.name not in suites:

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.plan import PERCENTILES, VALUE_LIMITS
+from pytest_rtmedload.spec.groups import API, BACKEND, FLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,13 +97,13 @@ def _default(name: str, subject: Subject, limit: float, kind: str) -> Criterion:
 DEFAULT_CRITERIA: Final[tuple[Criterion, ...]] = (
     _default("success rate", Subject(Measure.SUCCESS), 0.95, GOAL),
     _default("voice.loop p95", Subject(Measure.PERCENTILE, "voice.loop", "p95"), 700, GOAL),
-    _default("API p95", Subject(Measure.PERCENTILE, REQUESTS, "p95", group="api"), 150, GOAL),
+    _default("API p95", Subject(Measure.PERCENTILE, REQUESTS, "p95", group=API), 150, GOAL),
     _default("ws.handshake p95", Subject(Measure.PERCENTILE, "ws.handshake", "p95"), 150, GOAL),
-    _default("error rate on critical flows", Subject(Measure.ERRORS, group="flows", critical=True), 0.005, GOAL),
+    _default("error rate on critical flows", Subject(Measure.ERRORS, group=FLOWS, critical=True), 0.005, GOAL),
     _default("lowest success rate", Subject(Measure.SUCCESS), 0.80, LIMIT),
     _default("critical latency", Subject(Measure.OVER_LIMIT, critical=True), 1.5, LIMIT),
     _default("WebSocket connections dropped", Subject(Measure.DROPPED), 0.10, LIMIT),
-    _default("backend errors", Subject(Measure.ERRORS, group="backend"), 0.05, LIMIT),
+    _default("backend errors", Subject(Measure.ERRORS, group=BACKEND), 0.05, LIMIT),
 )
 
 _STATISTICS: Final = "|".join((*PERCENTILES, *VALUE_LIMITS, "errors"))

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_rtmedload.results.plan import Evidence
+from pytest_rtmedload.spec.groups import API, GROUPS
 
-GROUPS: Final = ("api", "backend", "ws", "flows")
-"""Groups of the standard suite; a test belongs to the group of its marker, else of its folder."""
-CUSTOM_GROUP: Final = "custom"
-"""Group of tests outside these folders; it has the sizes of `api`."""
 DEFAULT_SUITE: Final = "quick"
 
 
@@ -33,11 +30,11 @@ class Suite:
 
     def users_of(self, group: str) -> int:
         """Virtual users of a group."""
-        return self.users[group if group in self.users else "api"]
+        return self.users[group if group in self.users else API]
 
     def duration_of(self, group: str) -> float:
         """Measured seconds of a group."""
-        return self.duration[group if group in self.duration else "api"]
+        return self.duration[group if group in self.duration else API]
 
 
 def _suite(

@@ -11,17 +11,19 @@ import pytest
 import pytest_rtmedload
 from pytest_rtmedload.clients.http.client import HttpClient
 from pytest_rtmedload.plugin import config, explicit_run
-from pytest_rtmedload.plugin.marker import ARGUMENTS, CRITICAL_ERRORS, DEFAULT_ERRORS
+from pytest_rtmedload.plugin.marker import ARGUMENTS
 from pytest_rtmedload.plugin.options import OPTIONS, Option
+from pytest_rtmedload.plugin.sizing import CRITICAL_ERRORS, DEFAULT_ERRORS
 from pytest_rtmedload.report import csv_report, json_report, sample_file
 from pytest_rtmedload.report.ci import junit
 from pytest_rtmedload.report.files import PREFIX, SUFFIXES
 from pytest_rtmedload.results import details, model, outcomes
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.spec import criteria
+from pytest_rtmedload.spec.groups import GROUPS
 from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, MOST_IN_FLIGHT
 from pytest_rtmedload.spec.shapes import parse_shape
-from pytest_rtmedload.spec.suites import DEFAULT_SUITE, GROUPS, SUITES
+from pytest_rtmedload.spec.suites import DEFAULT_SUITE, SUITES
 from pytest_rtmedload.users.load import Load
 from tests.docs.pages import REFERENCE, bullet, names, section, tables
 
