@@ -88,9 +88,7 @@ class ShardRun:
         self._phases: dict[Phase, tuple[float, float]] = {}
         self._clock_offset = 0
         self._line: int | None = None  # where the coordinator drew the start line, on this process's clock
-        self._t0 = 0
-        self._opened = 0
-        self._next_drain = 0
+        self._t0 = self._opened = self._next_drain = 0
         self._cut_at = 2**62
         self._ended_ns: int | None = None
         self._interrupted: str | None = None
