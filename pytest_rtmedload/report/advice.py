@@ -38,6 +38,8 @@ _BY_THE_TEST: Final = re.compile(rf"(?:\w+\.)*(?:ChecksFailed|(?:{_OWN_ERRORS})E
 """Errors that the lines of the test raise: the agent's log knows nothing of them."""
 _TOO_MUCH: Final = re.compile(r"users|starts|arrivals|shard|-n\b")
 """In the reason of an INVALID test: the load was more than the generator can make."""
+LIGHTER_HELPS: Final = ("processor", "busy", "threads", "bookkeeping", "unknown")
+"""Causes of lag that less load makes smaller; the others have remedies of their own."""
 _NAMED_IDS: Final = 3
 
 
@@ -191,7 +193,10 @@ def _invalid(tests: Sequence[TestResult]) -> list[_Need]:
 
 def _cause(test: TestResult) -> str:
     """Why a test is INVALID, where that has a remedy of its own; empty where the load is what has to change."""
-    reason = formats.one_line(next(iter(test.reasons), ""), _LONGEST)
+    first, lag = next(iter(test.reasons), ""), test.generator.lag
+    if lag is not None and lag.text and lag.text in first and lag.cause not in LIGHTER_HELPS:
+        return formats.one_line(f"{lag.text}; {lag.remedy}", 2 * _LONGEST)
+    reason = formats.one_line(first, _LONGEST)
     return "" if _TOO_MUCH.search(reason) and not test.generator.own_errors else reason
 
 

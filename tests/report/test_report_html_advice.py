@@ -7,7 +7,7 @@ import pytest
 
 from pytest_rtmedload.report.advice import next_steps, of_test
 from pytest_rtmedload.report.breaches import exceeded
-from pytest_rtmedload.results.details import CapacityResult, SlowOperation
+from pytest_rtmedload.results.details import CapacityResult, LagResult, SlowOperation
 from pytest_rtmedload.results.model import ErrorResult, Kind, RunResult, ShardResult, TestResult, Verdict
 from tests.report.report_builders import (
     bare_test,
@@ -226,6 +226,24 @@ def test_a_smoke_test_never_asks_for_a_longer_run() -> None:
     assert [str(step) for step in next_steps(run)] == [
         "nothing: the smoke test found no errors, and it judges no latency"
     ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "lighter"), [("body", False), ("throttled", False), ("busy", True), ("processor", True)]
+)
+def test_a_cause_of_lag_with_a_remedy_of_its_own_does_not_end_in_half_the_load(cause: str, lighter: bool) -> None:
+    text = (
+        "3.1 of 4 s of lag because one piece of code blocked the event loop: body ("
+        + 9 * "a_long_path/"
+        + "test_it.py:3)"
+    )
+    sick = invalid_test()
+    lag = LagResult(4000.0, 40.0, cause, text, "move blocking calls out of 'async def' bodies")
+    generator = dataclasses.replace(sick.generator, lag=lag)
+    reason = f"users lost 40 % of their time to lag of the load generator (at most 5 %): {text}; {lag.remedy}"
+    (advice,) = of_test(dataclasses.replace(sick, generator=generator, reasons=[reason], model="closed"))
+    assert advice.option.startswith("--load-users") is lighter
+    assert (advice.text == f"{text}; {lag.remedy}") is not lighter
 
 
 def test_what_makes_a_test_invalid_is_what_is_told() -> None:
