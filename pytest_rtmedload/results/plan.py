@@ -110,6 +110,8 @@ class TestPlan:
     """An error of the test itself (a user fixture failed, the agent died): FAIL whatever was measured."""
     invalid: tuple[str, ...] = ()
     """Reasons known to the coordinator for which nothing can be concluded, such as a lost shard."""
+    awaited_nothing: bool = False
+    """Whether the body never gave control to the event loop."""
     shape: str = "steady"
     """As it was written."""
     stages: tuple[Stage, ...] = ()

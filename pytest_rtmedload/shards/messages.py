@@ -137,6 +137,8 @@ class Done(Samples):
     notes: list[str] = field(default_factory=list)
     refused: str | None = None
     """Why the shard could not begin: what this process lacks."""
+    awaited_nothing: bool = False
+    """Whether the body was run and never waited for anything."""
 
 
 @dataclass(frozen=True, slots=True)

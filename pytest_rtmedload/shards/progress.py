@@ -78,6 +78,8 @@ class Progress:
     ended_by: ShardProgress | None = None
     """The shard whose body ended the test for all."""
     failed_users: list[str] = field(default_factory=list)
+    awaiting: set[bool] = field(default_factory=set)
+    """What the shards tell of the body: True from one in which it never waited for anything."""
     refused: list[str] = field(default_factory=list)
     """Why shards could not begin: what they lack themselves."""
     notes: dict[str, None] = field(default_factory=dict)
@@ -173,6 +175,8 @@ class Progress:
         shard.done = True
         self.failed_users += last.failed_users
         self.notes |= dict.fromkeys(last.notes)
+        if shard.iterations:
+            self.awaiting.add(last.awaited_nothing)
         if last.refused is not None:
             self.refused.append(last.refused)
         self.interrupted = self.interrupted or last.interrupted
@@ -207,6 +211,7 @@ class Progress:
             interrupted=self.interrupted,
             fatal=fatal,
             invalid=self._invalid(),
+            awaited_nothing=self.awaiting == {True},
             shape=spec.shape.text,
             stages=self._stages(),
             spiked=spec.shape.kind is Kind.SPIKE,

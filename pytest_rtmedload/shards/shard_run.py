@@ -374,6 +374,7 @@ class ShardRun:
                     *slowed_by(),
                 ],
                 refused=self._room.refusal,
+                awaited_nothing=self._users.awaited_nothing,
             )
         )
 

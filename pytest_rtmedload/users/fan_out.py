@@ -91,6 +91,11 @@ class FanOut:
         return self._errors.failed_users
 
     @property
+    def awaited_nothing(self) -> bool:
+        """Whether the body was run and never waited for anything."""
+        return self._iterations.suspension.never
+
+    @property
     def entered(self) -> bool:
         """True once every user that waits for the start line has entered its fixtures or failed to."""
         return all(state.ready for state in self._states.values() if state.waits_for_line)

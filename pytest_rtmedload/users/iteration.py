@@ -20,6 +20,7 @@ from pytest_rtmedload.clients.own_limits import count_own_limit, own_limit_in
 from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.recording import Outcome
+from pytest_rtmedload.users.suspension import Suspension
 from pytest_rtmedload.users.user_fixture import FixtureValues, UserFixtureDef
 from pytest_rtmedload.users.virtual_user import ChecksFailed, VirtualUser, describe
 
@@ -121,6 +122,8 @@ class Iterations:
         self._spec = spec
         self._recorder = recorder
         self._errors = errors
+        self.suspension = Suspension()
+        """Whether the body ever waits."""
         self.end_ns = 2**62
         """No iteration starts at or after this moment."""
 
@@ -182,7 +185,8 @@ class Iterations:
             return
         outcome = Outcome.OK
         try:
-            await self._body(**arguments)
+            body, watch = self._body(**arguments), self.suspension
+            await (watch.watched(body) if watch.left else body)
             if user.failed_checks:
                 raise ChecksFailed.of(user.failed_checks, user.heard_instead)  # noqa: TRY301 - as a body would
         except asyncio.CancelledError as error:

@@ -18,6 +18,7 @@ from pytest_rtmedload.verdict.over_time import OverTime, look, trusted
 from pytest_rtmedload.verdict.own_limits import own_limit_notes, own_limit_reasons
 from pytest_rtmedload.verdict.ranking import ranked
 from pytest_rtmedload.verdict.samples import Measured, value_stats
+from pytest_rtmedload.verdict.silence import SILENT, is_silent, silence_reasons
 from pytest_rtmedload.verdict.targets import judge_target, metric_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def judge(plan: TestPlan, recording: Recording) -> TestResult:
     named = [(metric_of(target, measured), found) for target, found in zip(plan.targets, targets, strict=True)]
     generator = trusted(judge_generator(measured, named), course)
     targets = course.targets + targets
-    verdict, reasons = _verdict(measured, targets, generator, course)
+    silent = silence_reasons(measured, named)
+    verdict, reasons = _verdict(measured, targets, generator, course, silent)
     failed = measured.count(ITERATION, Outcome.FAILED, Outcome.ABORTED)
     finished = measured.count(ITERATION, Outcome.OK) + failed
     censored = measured.count(ITERATION, Outcome.CENSORED)
@@ -98,7 +100,7 @@ def fails_test(verdict: Verdict, evidence: str) -> bool:
 
 
 def _verdict(
-    measured: Measured, targets: list[TargetResult], generator: GeneratorResult, course: OverTime
+    measured: Measured, targets: list[TargetResult], generator: GeneratorResult, course: OverTime, silent: list[str]
 ) -> tuple[Verdict, list[str]]:
     """The verdict, and why it is not PASS, most important first."""
     plan = measured.plan
@@ -111,6 +113,7 @@ def _verdict(
         definite=[] if plan.fatal is None else [plan.fatal],
         invalid=[*plan.invalid, *unhealthy, *course.reasons_for(Verdict.INVALID)],
         missed=[
+            *silent,
             *_nothing_succeeded(plan, measured.recording),
             *course.reasons_for(Verdict.FAIL),
             *([] if excused else nothing),
@@ -176,6 +179,8 @@ def _notes(measured: Measured, judged: list[tuple[str, TargetResult]]) -> list[s
     busy = saturation(measured)
     if busy is not None:
         notes.append(busy)
+    if is_silent(measured) and not silence_reasons(measured, judged):
+        notes.append(SILENT)
     own = own_limit_notes(measured, own_limit_reasons(measured, [found for _, found in judged]))
     return notes + own + beyond_their_limits(measured) + _little(measured)
 

@@ -2,13 +2,11 @@
 
 A sample runs from the moment a request is handed to the client until its body was read; a new connection is part of it.
 What was asked wrongly (a bad URL, a header with a line break) is not measured. Each user has a pool of its own, no
-proxies, HTTP/1.1, and cookies that last as long as the user. Redirects are followed on request; each request of a chain
-is a sample.
+proxies, HTTP/1.1, and cookies that last as long as the user. Each request of a chain of redirects is a sample.
 
-Two habits of the HTTP library below cannot be turned off. When a kept connection turns out closed before the first byte
-of a request was written, a new one is opened inside the same sample; else a request is sent once. And a request that is
-cancelled, or under way when the client is closed, is no longer waited for, but the agent sees its connection until it
-answers or the request's timeout is over.
+Two habits of the HTTP library below cannot be turned off. A kept connection that turns out closed before the first byte
+of a request was written is replaced inside the same sample; else a request is sent once. A request that is cancelled,
+or under way when the client is closed, is not waited for, but its connection stays until the answer or the time-out.
 """
 
 from __future__ import annotations
@@ -28,6 +26,7 @@ from pytest_rtmedload.clients.errors import RequestError, TimeoutException, Tran
 from pytest_rtmedload.clients.failures import explain
 from pytest_rtmedload.clients.http.auth import auth_of
 from pytest_rtmedload.clients.http.exchange import Asked, Target, exchange
+from pytest_rtmedload.clients.http.idle import LastAnswer, with_pause
 from pytest_rtmedload.clients.http.native import plain_client, prepare, secure_client
 from pytest_rtmedload.clients.http.options import DEFAULT, Default, Options, limit_of, refusal
 from pytest_rtmedload.clients.http.stream import Measures, StreamedResponse, streamed
@@ -106,6 +105,7 @@ class HttpClient:
         self._addresses = addresses or {}
         self._redact = redact
         self._targets: dict[tuple[str, str], Target] = {}
+        self._answers: dict[str, LastAnswer] = {}
         self._plain: Client | None = None
         self._secure: asyncio.Task[Client] | None = None
         self._closed = False
@@ -300,7 +300,7 @@ class HttpClient:
             raise
         except PyreqwestError as error:
             raise self._lost(error, target, metric, start, limit) from None  # its text holds the whole URL
-        end = perf_counter_ns()
+        target.last.ns = end = perf_counter_ns()
         status = raw.status
         response = Response(raw, status, target.method, target.url, end - start)
         fine = (
@@ -338,7 +338,7 @@ class HttpClient:
             outcome = _FAILED
             kind, reason, own = explain(error)
             count_own_limit(self._recorder, own)
-            reason = f"{reason} ({place(target.url)})"
+            reason = f"{with_pause(reason, kind, target.last, start)} ({place(target.url)})"
         message = f"{metric}: {reason}"
         self._add(metric, start, end, outcome)
         self._error(message, example=f"{target.method} {shown(target.url)}")
@@ -362,8 +362,9 @@ class HttpClient:
         if len(self._targets) >= MOST_TARGETS:
             self._targets.clear()
         own = self._headers_for(location.origin_ascii) if self._headers_for is not None else {}
-        target = self._targets[method, url] = Target(method_upper, f"{method_upper} {path}", location, client, own)
-        return target
+        last = self._answers.setdefault(location.origin_ascii, LastAnswer())
+        target = Target(method_upper, f"{method_upper} {path}", location, client, own, last)
+        return self._targets.setdefault((method, url), target)
 
     def _base(self) -> str:
         if callable(self._base_url):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.clients.encoding import Body
     from pytest_rtmedload.clients.http.auth import Auth
+    from pytest_rtmedload.clients.http.idle import LastAnswer
     from pytest_rtmedload.clients.response import Response
 
     Expect = int | Collection[int] | None
@@ -37,6 +38,8 @@ class Target(NamedTuple):
     client: Client
     headers: Mapping[str, str]
     """What this origin alone is sent."""
+    last: LastAnswer
+    """When this origin last answered."""
 
 
 class Asked(NamedTuple):

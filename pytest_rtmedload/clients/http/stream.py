@@ -17,6 +17,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pytest_rtmedload.clients.http.options import is_expected
 from pytest_rtmedload.clients.request import Request
 from pytest_rtmedload.clients.response import Headers, raise_for
+from pytest_rtmedload.clients.timeouts import time_out_in
 from pytest_rtmedload.clients.urls import without_credentials
 from pytest_rtmedload.results.recording import Outcome
 
@@ -192,13 +193,12 @@ async def streamed(
             outcome = Outcome.FAILED.value
             measures.report(metric, status, expect, bytes(chunk or b""))
         yield response
-    except (asyncio.CancelledError, TimeoutError):
-        outcome = Outcome.CENSORED.value
-        raise
-    except BaseException:
-        outcome = Outcome.FAILED.value
+    except BaseException as error:
+        late = isinstance(error, asyncio.CancelledError) or time_out_in(error) is not None
+        outcome = Outcome.CENSORED.value if late else Outcome.FAILED.value
         raise
     finally:
         if not counted:
-            measures.add(metric, start, perf_counter_ns(), outcome)
+            target.last.ns = end = perf_counter_ns()
+            measures.add(metric, start, end, outcome)
         await opened.aclose()
