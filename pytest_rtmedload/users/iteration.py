@@ -185,8 +185,8 @@ class Iterations:
             return
         outcome = Outcome.OK
         try:
-            body, watch = self._body(**arguments), self.suspension
-            await (watch.watched(body) if watch.left else body)
+            body = self._body(**arguments)
+            await (self.suspension.watched(body) if self.suspension.left else body)
             if user.failed_checks:
                 raise ChecksFailed.of(user.failed_checks, user.heard_instead)  # noqa: TRY301 - as a body would
         except asyncio.CancelledError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-MOST_WATCHED: Final = 1_000
+MOST_WATCHED: Final = 200
 """Iterations that are watched in one process."""
 
 

@@ -48,7 +48,7 @@ def test_a_time_out_of_a_client_of_the_tests_own_is_censored_once(load_run_of: L
     test = outcome(load_run_of, kind)
     for name, metric in test["metrics"].items():
         assert (metric["count"], metric["failed"], metric["censored"]) == (0, 0, 2), name
-    (error,) = test["errors"]
-    assert error["count"] == 2
-    wanted = "Unhappy: no answer (after a time-out: ReadTimeout)" if kind == "wrapped" else "ReadTimeout"
-    assert error["message"] == wanted
+    assert sum(error["count"] for error in test["errors"]) == 2
+    text = "Unhappy: no answer (after a time-out: {})" if kind == "wrapped" else "{}"
+    kinds = {text.format(name) for name in ("ReadTimeout", "ConnectTimeout")}  # on a busy machine
+    assert {error["message"] for error in test["errors"]} <= kinds
