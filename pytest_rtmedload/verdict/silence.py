@@ -24,7 +24,8 @@ LONGEST_US: Final = 100
 
 def is_silent(measured: Measured) -> bool:
     """Whether nothing was shown."""
-    if not measured.plan.awaited_nothing or measured.operations or measured.recording.values:
+    recorded = measured.recording.values or measured.recording.metrics() != [ITERATION]  # in whatever phase
+    if not measured.plan.awaited_nothing or recorded:
         return False
     median = measured.samples(ITERATION).percentile("p50")
     return median is not None and median <= LONGEST_US
