@@ -145,9 +145,8 @@ class ShardRun:
 
     def _make_room(self) -> Room:
         """Of an open test, users are as many as the agent makes necessary."""
-        if self._spec.open:
-            return make_room(self._in_flight, certain=False)
-        return make_room(share(self._spec.most_users, self._shard, self._shards))
+        users = self._in_flight if self._spec.open else share(self._spec.most_users, self._shard, self._shards)
+        return make_room(users, certain=not self._spec.open)
 
     async def _enter(self) -> None:
         """Users that are due at once enter their fixtures; then the start line is drawn for all shards."""
