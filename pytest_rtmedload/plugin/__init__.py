@@ -93,8 +93,11 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    if any(config.getoption(option.dest, None) for option in declared.OPTIONS):
+    named = any(config.getoption(option.dest, None) for option in declared.OPTIONS)
+    if named:
         options_of(config)  # a wrong option is one line, whatever tests there are
+    if (named or "load" in (config.getoption("markexpr", "") or "")) and not hasattr(config, "workerinput"):
+        outcomes_of(config)  # before collection, which may fail
     if declared.mentioned(config, "uvloop") and options_of(config).uvloop:
         from pytest_rtmedload.plugin.uvloop_factory import UvloopPlugin  # noqa: PLC0415 - only where it is asked for
 
@@ -199,6 +202,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if SPEC in item.stash and report.failed:
+        from pytest_rtmedload.report.ci.junit import tell_failure  # noqa: PLC0415 - only where load tests fail
+
+        tell_failure(item.user_properties, report)
+        report.user_properties = list(item.user_properties)
     if SPEC in item.stash and report.sections:
         from pytest_rtmedload.plugin.output_limits import bound_sections  # noqa: PLC0415 - only where there are load tests
 

@@ -56,7 +56,8 @@ def as_one(
     if not chosen[0][1].passed:
         chosen = [(name, report) for name, report in chosen if report.when != "call"]  # others were not let in
     merged = [report for _, report in chosen]
-    properties = next((r.user_properties for r in merged if r.when == "call"), merged[0].user_properties)
+    telling = [r for r in merged if r.failed and r.user_properties] or [r for r in merged if r.when == "call"]
+    properties = (telling or merged)[0].user_properties
     for report in merged:
         report.user_properties = list(properties)
     if lost and not any(report.failed for report in merged):

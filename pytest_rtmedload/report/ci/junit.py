@@ -42,6 +42,20 @@ def properties(test: TestResult) -> list[tuple[str, object]]:
     ]
 
 
+def tell_failure(properties: list[tuple[str, object]], report: pytest.TestReport) -> None:
+    """Set the verdict of a test that pytest failed for another reason than its verdict.
+
+    Args:
+        properties: the `user_properties` of the test, changed in place.
+        report: one that failed.
+    """
+    names = [name for name, _ in properties]
+    if "load.verdict" in names:
+        last = len(names) - 1 - names[::-1].index("load.verdict")
+        if report.when != "call" or not str(report.longrepr).startswith(f"{properties[last][1]}: "):
+            properties[last] = ("load.verdict", Verdict.FAIL.value)
+
+
 def failure_text(test: TestResult) -> str:
     """Why the test failed, for pytest's FAILURES section and the failure message; the first line says it alone."""
     targets = [target.text for target in phrases.by_verdict(test.targets)]
