@@ -8,10 +8,11 @@ having seen all calls in one place.
 from __future__ import annotations
 
 import statistics
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_rtmedload.results.details import ConversationResult, ConversationTurn
+if TYPE_CHECKING:
+    from pytest_rtmedload.results.details import ConversationResult
 
 MOST: Final = 200
 """Calls in the sample: enough for the median of their medians, and some 200 kB."""
@@ -67,19 +68,3 @@ class Conversations:
     def _keep(self, drawn: list[Conversed], slow: list[Conversed]) -> None:
         self.sample = sorted([*self.sample, *drawn], key=lambda call: call.draw)[:MOST]
         self.slow = sorted([*self.slow, *slow], key=lambda call: (-call.loop_ms, call.draw))[:MOST_SLOW]
-
-    def to_wire(self) -> list[list[tuple[Any, ...]]]:
-        """Builtin types only: the sample, and the slowest."""
-        return [[(*call[:2], astuple(call.told)) for call in calls] for calls in (self.sample, self.slow)]
-
-    @classmethod
-    def from_wire(cls, wire: list[list[tuple[Any, ...]]]) -> Conversations:
-        """The inverse of `to_wire`."""
-        return cls(*([_read(*call) for call in calls] for calls in wire))
-
-
-def _read(draw: float, loop_ms: float, told: tuple[Any, ...]) -> Conversed:
-    kind, call, tag, duration_ms, turns = told
-    return Conversed(
-        draw, loop_ms, ConversationResult(kind, call, tag, duration_ms, [ConversationTurn(*turn) for turn in turns])
-    )

@@ -79,7 +79,8 @@ class Histogram:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
             return NotImplemented
-        return self.to_wire() == other.to_wire()
+        mine, theirs = ((h.total_us, h.min_us, h.max_us, h.counts) for h in (self, other))
+        return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -158,20 +159,6 @@ class Histogram:
         """Number of samples in buckets above the bucket of `limit_us`."""
         limit = bucket_of(limit_us)
         return sum(n for bucket, n in self.counts.items() if bucket > limit)
-
-    def to_wire(self) -> tuple[int, int, int, list[int], list[int]]:
-        """Builtin types only, for a link between processes."""
-        buckets = sorted(self.counts)
-        return self.total_us, self.min_us, self.max_us, buckets, [self.counts[b] for b in buckets]
-
-    @classmethod
-    def from_wire(cls, wire: tuple[int, int, int, list[int], list[int]]) -> Histogram:
-        """The inverse of `to_wire`."""
-        histogram = cls()
-        histogram.total_us, histogram.min_us, histogram.max_us = wire[:3]
-        histogram.counts = dict(zip(wire[3], wire[4], strict=True))
-        histogram.count = sum(wire[4])
-        return histogram
 
     def encode(self) -> str:
         """Base64 of the compressed HdrHistogram V2 encoding, readable by every HdrHistogram implementation."""

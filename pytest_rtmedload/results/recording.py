@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_rtmedload.results.conversations import Conversations
 from pytest_rtmedload.results.histogram import Histogram
@@ -319,61 +319,3 @@ class Recording:
         self.notes |= other.notes
         self.slowest.merge(other.slowest)
         self.conversations.merge(other.conversations)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Builtin types only, for a link between processes."""
-        return {
-            "series": [
-                (tuple(map(str, key)), [(str(c.phase), c.second, c.lagged, h.to_wire()) for c, h in cells.items()])
-                for key, cells in self.series.items()
-            ],
-            "values": [(*name, s.unit, s.count, s.total, s.minimum, s.maximum) for name, s in self.values.items()],
-            "counts": dict(self.counts),
-            "errors": [(message, group.count, group.example) for message, group in self.errors.items()],
-            "users": dict(self.users),
-            "tapes": dict(self.tapes),
-            "notes": list(self.notes),
-            "slowest": self.slowest.to_wire(),
-            "conversations": self.conversations.to_wire(),
-            "calls": [
-                (tuple(map(str, key)), [(s.call, str(s.cell.phase), *s.cell[1:], s.us) for s in samples])
-                for key, samples in self.calls.items()
-            ],
-            "health": (
-                self.health.lag.to_wire(),
-                self.health.frame_lateness.to_wire(),
-                self.health.gc_longest_ns,
-                [(*key, lag_ns) for key, lag_ns in self.health.lag_causes.items()],
-                [getattr(self.health, name) for name in _HEALTH_SUMS],
-                [(*map(str, key), count) for key, count in self.health.own_errors.items()],
-            ),
-        }
-
-    @classmethod
-    def from_wire(cls, wire: dict[str, Any]) -> Recording:
-        """The inverse of `to_wire`."""
-        recording = cls(counts=dict(wire["counts"]), users=dict(wire["users"]), tapes=dict(wire["tapes"]))
-        recording.notes = dict.fromkeys(wire["notes"])
-        recording.slowest = Slowest.from_wire(wire["slowest"])
-        recording.conversations = Conversations.from_wire(wire["conversations"])
-        for key, cells in wire["series"]:
-            recording.series[SeriesKey(*key)] = {
-                Cell(phase, second, lagged): Histogram.from_wire(h) for phase, second, lagged, h in cells
-            }
-        for name, tag, *stats in wire["values"]:
-            recording.values[name, tag] = ValueStats(*stats)
-        for message, count, example in wire["errors"]:
-            recording.errors[message] = ErrorGroup(count, example)
-        for key, samples in wire["calls"]:
-            recording.calls[SeriesKey(*key)] = [CallSample(call, Cell(*cell), us) for call, *cell, us in samples]
-        lag, lateness, longest, causes, sums, own = wire["health"]
-        recording.health = Health(
-            Histogram.from_wire(lag),
-            frame_lateness=Histogram.from_wire(lateness),
-            gc_longest_ns=longest,
-            lag_causes={(cause, place): lag_ns for cause, place, lag_ns in causes},
-        )
-        for name, value in zip(_HEALTH_SUMS, sums, strict=True):
-            setattr(recording.health, name, value)
-        recording.health.own_errors = {(limit, phase): count for limit, phase, count in own}
-        return recording

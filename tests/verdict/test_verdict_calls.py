@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_rtmedload.results.model import Verdict
-from pytest_rtmedload.results.recording import CallSample, Cell, Outcome, Phase, Recording, SeriesKey
+from pytest_rtmedload.results.recording import CallSample, Cell, Outcome, Phase, SeriesKey
 from pytest_rtmedload.verdict.samples import Measured, edge_us
 from pytest_rtmedload.verdict.targets import judge_target
 from tests.verdict.verdict_builders import Builder, p, plan
@@ -79,7 +79,7 @@ def test_shards_merge_their_calls() -> None:
     one, other = in_calls([[400.0]] * 3).recording, in_calls([[500.0]] * 2).recording
     for samples in other.calls.values():
         samples[:] = [sample._replace(call=f"other-{sample.call}") for sample in samples]
-    one.merge(Recording.from_wire(other.to_wire()))
+    one.merge(other)
     assert Measured(plan(), one).samples(LOOP).calls == 5
 
 

@@ -20,7 +20,7 @@ def recorded(
     recording = Builder().add(HEALTH, [10] * ok).add(HEALTH, [1] * failed, Outcome.FAILED).recording
     if own:
         recording.health.own_errors[str(limit), phase] = own
-    return Recording.from_wire(recording.to_wire())
+    return recording
 
 
 @pytest.mark.parametrize("evidence", [Evidence.STRICT, Evidence.PROVISIONAL, Evidence.POINT, Evidence.NONE])
