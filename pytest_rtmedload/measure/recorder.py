@@ -18,7 +18,7 @@ from pytest_rtmedload.results.conversations import Conversations
 from pytest_rtmedload.results.details import SlowOperation
 from pytest_rtmedload.results.folding import MOST_NAMES, OTHER, BoundedNames
 from pytest_rtmedload.results.histogram import Histogram
-from pytest_rtmedload.results.names import ITERATION
+from pytest_rtmedload.results.names import ITERATION, PARTS
 from pytest_rtmedload.results.recording import (
     CallSample,
     Cell,
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 _FOREVER = 2**62
+_NO_EVENTS = PARTS | {"voice.response", "voice.ttfb"}
+"""Metrics of an answer of which another metric measures the whole: a user waits for it once."""
 TOO_MANY_TAGS = f"more than {MOST_NAMES} tags: samples of further ones are tagged with the value '{OTHER}'"
 
 
@@ -357,5 +359,5 @@ def _account(health: Health, metric: str, lengths_ns: NDArray[np.int64]) -> None
     if metric == ITERATION:
         health.iterations += len(lengths_ns)
         health.iterating_ns += int(lengths_ns.sum())
-    else:
+    elif metric not in _NO_EVENTS:
         health.operations += len(lengths_ns)

@@ -148,7 +148,7 @@ class Health:
     """Length of all iterations of the measured phase, think time taken out."""
     iterations: int = 0
     operations: int = 0
-    """Samples of the measured phase that are not iterations."""
+    """Samples of the measured phase that are not iterations, nor parts of what another sample measures."""
     frames: int = 0
     """Frames of audio that were due in the measured phase."""
     frames_late_ns: int = 0

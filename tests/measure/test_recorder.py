@@ -210,3 +210,17 @@ def test_only_calls_that_are_kept_are_shipped() -> None:
     assert not recorder.drain(T0 + 3 * NS).conversations.sample
     recorder.conversation(conversed("slow", 0.9, 101.0))
     assert recorder.drain(T0 + 4 * NS).conversations.slow[0].told.call == "slow"
+
+
+def test_what_users_did_in_the_measured_phase_is_counted_each_wait_once() -> None:
+    recorder = Recorder()
+    recorder.start(0, {Phase.RAMP: (0.0, 1.0), Phase.MEASURE: (1.0, 9.0)})
+    for metric in ("iteration", "voice.loop", "voice.ttfb", "voice.response", "llm.inter_token", "GET /health"):
+        append = recorder.appender(SeriesKey(metric))
+        append((0, 0, NS // 10, 0))  # in the ramp
+        append((2 * NS, 2 * NS, 5 * NS // 2, 0))
+    recorder.paused(NS // 2, NS)
+    recorder.paused(3 * NS, 4 * NS)
+    health = recorder.drain(5 * NS).health
+    assert (health.iterations, health.operations, health.pauses) == (1, 2, 1)
+    assert (health.iterating_ns, health.paused_ns) == (NS // 2, NS)
