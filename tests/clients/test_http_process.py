@@ -91,7 +91,7 @@ def test_thread_keeps_its_state_between_requests() -> None:
     loop = Woken()
 
     async def ask(url: str) -> None:
-        client = plain_client({}, CookieStore())
+        client = plain_client({}, CookieStore(), {})
         for _ in range(4):  # one that ends while it is being sent wakes nobody
             with pytest.raises(RequestTimeoutError):
                 await client.get(url).timeout(timedelta(milliseconds=5)).build().send()
