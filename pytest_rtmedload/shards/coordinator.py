@@ -268,7 +268,7 @@ class Coordinator:
         test.shards[worker.number].ready = True
         if test.ready:
             phases, commands = test.conductor.phases(), test.conductor.commands()
-            test.running, test.started_s = True, self.elapsed
+            test.running, test.started_s, test.line_ns = True, self.elapsed, time.perf_counter_ns()
             end = max(end for _, end in phases.values())
             self._observer.started(test.spec, None if end == float("inf") else end)
             if test.spec.after is not None:

@@ -71,6 +71,8 @@ class Progress:
     started_s: float
     shards: dict[int, ShardProgress]
     running: bool = False
+    line_ns: int = 0
+    """When the shards were told to begin, on `time.perf_counter_ns`."""
     recording: Recording = field(default_factory=Recording)
     elapsed: float = 0.0
     last_success: float = 0.0
@@ -205,7 +207,7 @@ class Progress:
             shards=len(self.shards),
             planned_rate=spec.peak_rate,
             parts=self._facts(),
-            started_s=self.started_s,
+            started_s=self._began_s(),
             saturated=spec.saturates,
             steady=spec.iterations is None and spec.shape.kind in (Kind.STEADY, Kind.SUSTAINED),
             interrupted=self.interrupted,
@@ -225,6 +227,11 @@ class Progress:
         """The phase at so many seconds after the start line."""
         phases = self.conductor.phases()
         return next((phase for phase, (begin, end) in phases.items() if begin <= at < end), Phase.COOLDOWN)
+
+    def _began_s(self) -> float:
+        """The start line as the first shard crossed it: being told takes time, most of all on a busy machine."""
+        began = [shard.began_ns for shard in self.shards.values() if shard.began_ns is not None]
+        return self.started_s + max(0, min(began, default=self.line_ns) - self.line_ns) / 1e9
 
     def _phases(self) -> dict[str, tuple[float, float]]:
         """Phases as they were, cut where the test ended."""
