@@ -139,6 +139,14 @@ CASES = {
         counts={"passed": 2},
     ),
     "two workers": Case(GOOD + BAD, "FAIL", 1, ("-m", "load", "-p", "xdist", "-n2"), {"passed": 1, "failed": 1}),
+    "groups side by side": Case(
+        GOOD.replace("iterations=40", 'iterations=40, group="api"')
+        + BAD.replace("iterations=40", 'iterations=40, group="shop"'),
+        "FAIL",
+        1,
+        ("-m", "load", "-p", "xdist", "--parallel"),
+        {"passed": 1, "failed": 1},
+    ),
     "two workers and a broken fixture": Case(
         GOOD + GOOD.replace("test_good(load)", "test_x(load, broken)"),
         "FAIL",
@@ -147,7 +155,7 @@ CASES = {
         {"passed": 1, "failed": 1, "errored": 1},
     ),
 }
-SLOW_CASES = {"two workers", "two workers and a broken fixture"}
+SLOW_CASES = {"two workers", "two workers and a broken fixture", "groups side by side"}
 
 
 @pytest.fixture(scope="module")
