@@ -15,7 +15,7 @@ import time
 
 import numpy as np  # noqa: F401 - as where load is made: not a part of the first update
 
-from pytest_rtmedload.live.observer import Watch
+from pytest_rtmedload.live.observer import RunWatch
 from pytest_rtmedload.live.terminal import SHORTEST_INTERVAL_S, TerminalView
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.plan import Target
@@ -52,7 +52,7 @@ def updates_ms(tests: int) -> list[float]:
     targets += (Target("", "errors", 0.05),)
     specs = [LoadSpec(f"a.py::test_{i}", "api", 10, float(SECONDS), targets=targets) for i in range(tests)]
     shipments = [shipment(second, draw) for second in range(SECONDS)]
-    watch = Watch(TerminalView(Terminal(), clock=lambda: now, size=lambda: os.terminal_size((120, 40))))
+    watch = RunWatch(TerminalView(Terminal(), clock=lambda: now, size=lambda: os.terminal_size((120, 40))))
     for spec in specs:
         watch.started(spec, float(SECONDS))
     spent = []

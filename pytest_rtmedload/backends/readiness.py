@@ -39,7 +39,7 @@ class NotReady(Exception):  # noqa: N818 - names a state
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ReadyService:
     """A service that answers."""
 
     endpoint: Endpoint
@@ -51,10 +51,10 @@ class Readiness:
     """Remembers the results of the checks."""
 
     def __init__(self) -> None:
-        self._ready: dict[Endpoint, Ready] = {}
+        self._ready: dict[Endpoint, ReadyService] = {}
         self._reasons: dict[Endpoint, str] = {}
 
-    def ask(self, endpoint: Endpoint, ask: Callable[[Endpoint, float], Awaitable[Any]]) -> Ready:
+    def ask(self, endpoint: Endpoint, ask: Callable[[Endpoint, float], Awaitable[Any]]) -> ReadyService:
         """The service, after it has answered. Blocks.
 
         Args:
@@ -68,7 +68,7 @@ class Readiness:
             raise NotReady(self._reasons[endpoint], broken=False)
         if endpoint not in self._ready:
             try:
-                self._ready[endpoint] = Ready(endpoint, _asked(endpoint, ask))
+                self._ready[endpoint] = ReadyService(endpoint, _asked(endpoint, ask))
             except Exception as error:  # noqa: BLE001 - the client's traceback could show keys
                 raise self._remembered(endpoint, error) from None
         return self._ready[endpoint]

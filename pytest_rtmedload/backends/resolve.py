@@ -27,7 +27,7 @@ class NotNamed(Exception):  # noqa: N818 - names a state
     """No endpoint of the service is configured; the message is one line with what to do."""
 
 
-class Options(Protocol):
+class ServiceOptions(Protocol):
     """The options that decide."""
 
     @property
@@ -39,7 +39,7 @@ class Options(Protocol):
         """URL of the configured agent."""
 
 
-def find(service: str, options: Options, embedded: Callable[[str], Mapping[str, str]]) -> Endpoint:
+def find(service: str, options: ServiceOptions, embedded: Callable[[str], Mapping[str, str]]) -> Endpoint:
     """The endpoint of a service.
 
     Args:

@@ -16,7 +16,7 @@ from pytest_rtmedload.clients.causes import links
 from pytest_rtmedload.results.names import OwnLimit
 
 if TYPE_CHECKING:
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.recorder import SampleRecorder
 
 _ERRNO: Final = {
     errno.EMFILE: OwnLimit.OPEN_FILES,
@@ -47,7 +47,7 @@ def own_limit_said(text: str) -> OwnLimit | None:
     return next((limit for sign, limit in _TEXT.items() if sign in said), None)
 
 
-def count_own_limit(recorder: Recorder, limit: OwnLimit | None) -> None:
+def count_own_limit(recorder: SampleRecorder, limit: OwnLimit | None) -> None:
     """Tell whoever keeps the samples, if it wants to know: a list in a test does not."""
     told = getattr(recorder, "own_limit", None)
     if limit is not None and told is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Recorder(Protocol):
+class SampleRecorder(Protocol):
     """Keeps samples and errors: a virtual user, or a list in a test."""
 
     def add(self, metric: str, start_ns: int, end_ns: int, outcome: str = "ok") -> None:

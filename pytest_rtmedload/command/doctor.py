@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.command.findings import Finding, Mark
+from pytest_rtmedload.command.findings import Finding, Severity
 from pytest_rtmedload.command.installed import look_at_packages
 from pytest_rtmedload.command.machine import look_at_machine
 from pytest_rtmedload.command.project import ask_pytest, look_at_project
@@ -32,8 +32,8 @@ def examine(arguments: Sequence[str] = (), *, measure: bool = True) -> int:
     for finding in _findings(arguments, measure=measure):
         sys.stdout.write(finding.line() + "\n")
         sys.stdout.flush()
-        prevents += finding.mark is Mark.STOP
-    verdict = f"{count(prevents, 'line')} marked {Mark.STOP}" if prevents else "a quick run could start here"
+        prevents += finding.mark is Severity.STOP
+    verdict = f"{count(prevents, 'line')} marked {Severity.STOP}" if prevents else "a quick run could start here"
     sys.stdout.write(f"\n{verdict}\n")
     return 1 if prevents else 0
 

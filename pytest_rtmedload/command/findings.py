@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pytest_rtmedload.text import formats
 
 
-class Mark(StrEnum):
+class Severity(StrEnum):
     """The severity."""
 
     WELL = "ok"
@@ -21,7 +21,7 @@ class Mark(StrEnum):
 class Finding(NamedTuple):
     """One line."""
 
-    mark: Mark
+    mark: Severity
     what: str
     """A word or two."""
     found: str
@@ -36,14 +36,14 @@ class Finding(NamedTuple):
 
 def well(what: str, found: str) -> Finding:
     """Something works."""
-    return Finding(Mark.WELL, what, found)
+    return Finding(Severity.WELL, what, found)
 
 
 def limit(what: str, found: str, do: str = "") -> Finding:
     """Something is missing that a quick run does not need."""
-    return Finding(Mark.LIMIT, what, found, do)
+    return Finding(Severity.LIMIT, what, found, do)
 
 
 def stop(what: str, found: str, do: str) -> Finding:
     """Something is missing that a quick run needs."""
-    return Finding(Mark.STOP, what, found, do)
+    return Finding(Severity.STOP, what, found, do)

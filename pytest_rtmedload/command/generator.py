@@ -45,7 +45,7 @@ class Cost(NamedTuple):
         return 1e6 / self.each_us
 
 
-class Measured:
+class MeasuredCost:
     """A virtual user that only counts operations and keeps the first error.
 
     Args:
@@ -125,8 +125,8 @@ async def measure() -> tuple[Cost, Cost]:
         OSError, RuntimeError, TimeoutError, ValueError: it could not be measured.
     """
     async with asyncio.timeout(LONGEST_S), _partner() as (web, phone):
-        requests = await _cost_of(_requests, Measured(web, samples=True))
-        return requests, await _cost_of(_frames, Measured(phone, samples=False))
+        requests = await _cost_of(_requests, MeasuredCost(web, samples=True))
+        return requests, await _cost_of(_frames, MeasuredCost(phone, samples=False))
 
 
 @contextlib.asynccontextmanager
@@ -146,7 +146,7 @@ async def _partner() -> AsyncIterator[tuple[str, str]]:
         await process.wait()
 
 
-async def _cost_of(work: Callable[[Measured], Coroutine[None, None, None]], user: Measured) -> Cost:
+async def _cost_of(work: Callable[[MeasuredCost], Coroutine[None, None, None]], user: MeasuredCost) -> Cost:
     """Processor time of all threads of this process per operation."""
     working = asyncio.create_task(work(user))
     await asyncio.wait([working], timeout=SETTLING_S)
@@ -160,7 +160,7 @@ async def _cost_of(work: Callable[[Measured], Coroutine[None, None, None]], user
     return Cost(operations, worked / operations / 1e3)
 
 
-async def _requests(user: Measured) -> None:
+async def _requests(user: MeasuredCost) -> None:
     """Users that send requests without a pause, until cancelled."""
     prepare()
     clients = [HttpClient(user, base_url=user.connecting.base_url()) for _ in range(USERS)]
@@ -176,7 +176,7 @@ async def _requests(user: Measured) -> None:
             await client.aclose()
 
 
-async def _frames(user: Measured) -> None:
+async def _frames(user: MeasuredCost) -> None:
     """Calls that send and receive in real time, until cancelled."""
     calls = [PhoneCall(user, call_id=f"doctor-{index}") for index in range(CALLS)]
     try:

@@ -21,7 +21,7 @@ _FEWEST_NS: Final = 500_000_000
 """A share of less measured time than this says nothing."""
 
 
-class Distribution:
+class RunningDistribution:
     """Latencies in the buckets of `Histogram`, dense: it is asked again every second, while it grows.
 
     A sorted walk over the thousand buckets of a sparse one takes half a millisecond of the loop that makes the load.
@@ -47,9 +47,9 @@ class Distribution:
             return None
         return lower_edge(int(self._counts.cumsum().searchsorted(rank)))
 
-    def with_samples(self, histogram: Histogram) -> Distribution:
+    def with_samples(self, histogram: Histogram) -> RunningDistribution:
         """A new distribution with the samples of both."""
-        both = Distribution()
+        both = RunningDistribution()
         both._counts += self._counts
         both.count, both.max_us = self.count, self.max_us
         both.add(histogram)
@@ -68,7 +68,7 @@ class Sums:
     how soon something is clear. Turns of a call are known to depend, so calls are counted.
     """
 
-    ok: Distribution = field(default_factory=Distribution)
+    ok: RunningDistribution = field(default_factory=RunningDistribution)
     waited: Histogram = field(default_factory=Histogram)
     """What was waited for the samples that are censored."""
     failed: int = 0

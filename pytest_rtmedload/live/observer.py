@@ -68,7 +68,7 @@ class _Seen:
             )
 
 
-class Watch:
+class RunWatch:
     """The coordinator's observer behind the live view.
 
     Args:

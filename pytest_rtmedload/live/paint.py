@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.segment import Segment
 
-    from pytest_rtmedload.live.rows import Row
+    from pytest_rtmedload.live.rows import ViewRow
     from pytest_rtmedload.text.spans import Line, Tone
 
 _STYLES: Final[dict[Tone, str]] = {
@@ -54,7 +54,7 @@ class Painter:
             legacy_windows=False,
         )
 
-    def paint(self, row: Row, columns: int) -> str:
+    def paint(self, row: ViewRow, columns: int) -> str:
         """The row, cut to the terminal's columns, with its colours."""
         left, right = _text(row.left), _text(row.right)
         room = columns - 1 - left.cell_len - right.cell_len - 2 * _GAP

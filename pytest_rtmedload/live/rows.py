@@ -31,7 +31,7 @@ _WORDS: Final[dict[Standing | None, tuple[str, Tone]]] = {
 }
 
 
-class Row(NamedTuple):
+class ViewRow(NamedTuple):
     """One row; a bar, where there is one, takes what the words left and right of it leave."""
 
     left: Line
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     right: Line = ()
 
 
-def rows(tests: list[Progress], most: int, columns: int) -> list[Row]:
+def rows(tests: list[Progress], most: int, columns: int) -> list[ViewRow]:
     """The rows: several of one test, or one for each of several tests.
 
     Args:
@@ -54,9 +54,9 @@ def rows(tests: list[Progress], most: int, columns: int) -> list[Row]:
     if len(tests) == 1 and most > 1:
         return _block(tests[0], most, columns)
     shown = tests if len(tests) <= most else tests[: max(1, most - 1)]
-    found = [Row(_everything(test, columns)) for test in shown]
+    found = [ViewRow(_everything(test, columns)) for test in shown]
     if len(shown) < min(len(tests), most):
-        found.append(Row((Span(f"and {formats.count(len(tests) - len(shown), 'more load test')}", "faint"),)))
+        found.append(ViewRow((Span(f"and {formats.count(len(tests) - len(shown), 'more load test')}", "faint"),)))
     return found
 
 
@@ -71,15 +71,15 @@ def log_line(test: Progress) -> str:
     return f"{formats.one_line(test.nodeid)}  {' | '.join(parts)}"
 
 
-def _block(test: Progress, most: int, columns: int) -> list[Row]:
+def _block(test: Progress, most: int, columns: int) -> list[ViewRow]:
     """Rows in the order they are shown, without those that a low window has no room for."""
     targets = [_target(target) for target in test.targets[:_MOST_TARGETS]]
     ranked = [
         (0, _head(test, columns)),
-        (2, Row((Span(f"  {_DOT.join(_load(test))}"),))),
+        (2, ViewRow((Span(f"  {_DOT.join(_load(test))}"),))),
         *((4 if i else 1, target) for i, target in enumerate(targets)),
         (6, _rest(test.targets[_MOST_TARGETS:])),
-        (5, None if test.error is None else Row((Span("  "), Span(test.error, "bad")))),
+        (5, None if test.error is None else ViewRow((Span("  "), Span(test.error, "bad")))),
         (3, _generator(test)),
     ]
     there = [(rank, row) for rank, row in ranked if row is not None]
@@ -87,12 +87,12 @@ def _block(test: Progress, most: int, columns: int) -> list[Row]:
     return [row for rank, row in there if (rank, row) in kept]
 
 
-def _head(test: Progress, columns: int) -> Row:
+def _head(test: Progress, columns: int) -> ViewRow:
     left = None if test.total_s is None else max(0.0, test.total_s - test.elapsed_s)
     time = _time(test) + ("" if left is None else f", {formats.seconds(round(left))} left")
     done = None if not test.total_s else min(1.0, test.elapsed_s / test.total_s)
     name = _name(test, columns - len(test.phase) - len(time) - 5)
-    return Row((Span(name, "title"), Span(f"  {test.phase}")), done, (Span(time),))
+    return ViewRow((Span(name, "title"), Span(f"  {test.phase}")), done, (Span(time),))
 
 
 def _everything(test: Progress, columns: int) -> Line:
@@ -126,14 +126,14 @@ def _load(test: Progress) -> list[str]:
     return [*parts, formats.count(test.iterations, "iteration")]
 
 
-def _target(target: TargetSoFar) -> Row:
+def _target(target: TargetSoFar) -> ViewRow:
     words, tone = _WORDS[target.standing]
     n = f" (n = {target.n:,})" if target.n else ""
-    return Row((Span(f"  {formats.one_line(target.text)}  {words}", tone), Span(n, "faint")))
+    return ViewRow((Span(f"  {formats.one_line(target.text)}  {words}", tone), Span(n, "faint")))
 
 
-def _rest(targets: tuple[TargetSoFar, ...]) -> Row | None:
-    return Row((Span(f"  {_others(targets)}", "faint"),)) if targets else None
+def _rest(targets: tuple[TargetSoFar, ...]) -> ViewRow | None:
+    return ViewRow((Span(f"  {_others(targets)}", "faint"),)) if targets else None
 
 
 def _others(targets: tuple[TargetSoFar, ...]) -> str:
@@ -147,7 +147,7 @@ def _lag(test: Progress) -> str:
     return f"lag p99 {formats.milliseconds(test.generator.lag_p99_ms)}"
 
 
-def _generator(test: Progress) -> Row | None:
+def _generator(test: Progress) -> ViewRow | None:
     known = test.generator
     parts = [] if known.lag_p99_ms is None else [_lag(test)]
     if known.cpu_percent is not None:
@@ -157,4 +157,4 @@ def _generator(test: Progress) -> Row | None:
     if not parts:
         return None
     trouble = [Span("  INVALID if it stays so", "bad")] if known.troubled else []
-    return Row((Span(f"  load generator: {', '.join(parts)}"), *trouble))
+    return ViewRow((Span(f"  load generator: {', '.join(parts)}"), *trouble))

@@ -15,7 +15,7 @@ from pytest_rtmedload.live.progress import TargetSoFar
 from pytest_rtmedload.results.model import Verdict
 from pytest_rtmedload.results.plan import Evidence, TestPlan
 from pytest_rtmedload.results.recording import Phase
-from pytest_rtmedload.spec.shapes import Kind
+from pytest_rtmedload.spec.shapes import ShapeKind
 from pytest_rtmedload.spec.target_syntax import override
 from pytest_rtmedload.verdict.over_time import judged_over_all
 from pytest_rtmedload.verdict.targets import decide_target
@@ -78,7 +78,7 @@ def targets_so_far(
     """
     measured = MeasuredSoFar(_plan(spec), tally, measured_s)
     targets = override(spec.targets, table, tally.metrics)
-    if spec.shape.kind is Kind.CAPACITY:
+    if spec.shape.kind is ShapeKind.CAPACITY:
         targets = judged_over_all(targets, tally.values)
     found = [
         (target.default, _so_far(target, measured))

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_rtmedload.agent_provider import AgentProvider
 from pytest_rtmedload.live.factory import live_view
-from pytest_rtmedload.live.observer import Watch
+from pytest_rtmedload.live.observer import RunWatch
 from pytest_rtmedload.plugin.event_log import EventLog
 from pytest_rtmedload.plugin.live_view_hooks import NAME, LiveViewHooks
 from pytest_rtmedload.plugin.load_tests import Tests
@@ -81,7 +81,7 @@ class Run:
         live = False if options.debug else options.live  # operations are told in lines of their own
         self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
         config.pluginmanager.register(LiveViewHooks(self._view), NAME)
-        watch, began = Watch(self._view, options.targets), time.perf_counter()
+        watch, began = RunWatch(self._view, options.targets), time.perf_counter()
         self._recovery = RecoveryFile(self._directory, self._started, lambda: self._judge(complete=False))
         self._events = EventLog(options, self._started, terminal, self._recovery)
         coordinator = functools.partial(

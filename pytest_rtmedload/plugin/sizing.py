@@ -10,7 +10,7 @@ from pytest_rtmedload.plugin.marker import OF_USERS, BySuite
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence, Target
 from pytest_rtmedload.spec.load_spec import DEFAULT_TIMEOUT_S, LoadSpec
-from pytest_rtmedload.spec.shapes import RAMP_STEPS, Kind, Shape, parse_shape
+from pytest_rtmedload.spec.shapes import RAMP_STEPS, Shape, ShapeKind, parse_shape
 
 if TYPE_CHECKING:
     from pytest_rtmedload.plugin.marker import MarkerArguments
@@ -98,7 +98,7 @@ def load_spec(nodeid: str, group: str, arguments: MarkerArguments, config: LoadC
         critical=bool(arguments.critical),
         negative=bool(arguments.negative),
     )
-    if spec.shape.kind is not Kind.CUSTOM:
+    if spec.shape.kind is not ShapeKind.CUSTOM:
         return spec
     shape = _made(spec.shape, spec)
     return replace(spec, shape=shape, users=_users_of(shape.conductor, spec.users))
@@ -212,12 +212,12 @@ def _fitting_shape(sizes: FullSizes) -> Shape:
         ValueError: a shape of users together with a rate of arrivals.
     """
     shape = sizes.shape
-    if sizes.iterations is not None and shape.kind is not Kind.CUSTOM and not shape.open:
+    if sizes.iterations is not None and shape.kind is not ShapeKind.CUSTOM and not shape.open:
         shape = Shape()  # a number of iterations leaves no time for a shape
     if sizes.rate is not None and shape.of_users:
         raise ValueError(f"shape {shape.text!r}: {OF_USERS}")
-    if sizes.rate is not None and shape.kind is Kind.STEADY:
-        return Shape(Kind.ARRIVALS, text="arrivals")
+    if sizes.rate is not None and shape.kind is ShapeKind.STEADY:
+        return Shape(ShapeKind.ARRIVALS, text="arrivals")
     if shape.of_users and shape.users is None:  # up to what the suite, the marker or the command line says
         return replace(shape, users=(max(1, round(sizes.users / RAMP_STEPS)), max(2, sizes.users)))
     return shape

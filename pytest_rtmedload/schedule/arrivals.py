@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class Span(NamedTuple):
+class RateSpan(NamedTuple):
     """A stretch of time over which the rate changes linearly. Times in seconds, rates per second."""
 
     begin: float
@@ -39,7 +39,7 @@ class Span(NamedTuple):
         return self.begin + 2 * amount / (self.first + math.sqrt(max(0.0, self.first**2 + 2 * slope * amount)))
 
 
-def due_times(spans: Sequence[Span], seed: int | None) -> Iterator[float]:
+def due_times(spans: Sequence[RateSpan], seed: int | None) -> Iterator[float]:
     """Seconds since the start line at which arrivals are due, in order.
 
     Args:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_rtmedload.results.recording import Phase
-from pytest_rtmedload.schedule.arrivals import Span, due_times
+from pytest_rtmedload.schedule.arrivals import RateSpan, due_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,7 +126,7 @@ class Arrivals(Conductor):
         """Due times of all shards together."""
         spec = self._spec
         first, last = spec.shape.rates or (spec.rate or 0.0, spec.rate or 0.0)
-        spans = [*run_up(spec, first), Span(spec.load_begins, spec.load_begins + spec.duration, first, last)]
+        spans = [*run_up(spec, first), RateSpan(spec.load_begins, spec.load_begins + spec.duration, first, last)]
         times = due_times([span for span in spans if span.end > span.begin], seed if spec.shape.poisson else None)
         return islice(times, spec.iterations)
 
@@ -149,6 +149,6 @@ def rise(begin: float, seconds: float, first: int, last: int) -> list[Command]:
     return [Command(begin + seconds * n / more, "users", first + n + 1) for n in range(more)]
 
 
-def run_up(spec: LoadSpec, rate: float) -> list[Span]:
+def run_up(spec: LoadSpec, rate: float) -> list[RateSpan]:
     """Arrivals of ramp and warm-up, before the measured phase begins with this rate."""
-    return [Span(0.0, spec.ramp, 0.0, rate), Span(spec.ramp, spec.load_begins, rate, rate)]
+    return [RateSpan(0.0, spec.ramp, 0.0, rate), RateSpan(spec.ramp, spec.load_begins, rate, rate)]

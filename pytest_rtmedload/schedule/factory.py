@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_rtmedload.schedule.capacity import Capacity
 from pytest_rtmedload.schedule.conductors import Arrivals, Conductor, Steady
 from pytest_rtmedload.schedule.staged import Spike, Steps
-from pytest_rtmedload.spec.shapes import Kind
+from pytest_rtmedload.spec.shapes import ShapeKind
 
 if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def conductor_for(spec: LoadSpec) -> Conductor:
     """The conductor of a load test's shape, at its beginning."""
     match spec.shape.kind:
-        case Kind.CUSTOM:
+        case ShapeKind.CUSTOM:
             custom: Conductor = spec.shape.conductor
             return custom
-        case Kind.RAMP | Kind.STEPS:
+        case ShapeKind.RAMP | ShapeKind.STEPS:
             return Steps(spec)
-        case Kind.SPIKE:
+        case ShapeKind.SPIKE:
             return Spike(spec)
-        case Kind.CAPACITY:
+        case ShapeKind.CAPACITY:
             return Capacity(spec)
     return Arrivals(spec) if spec.open else Steady(spec)

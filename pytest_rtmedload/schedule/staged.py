@@ -10,7 +10,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.plan import Stage
-from pytest_rtmedload.schedule.arrivals import Span, due_times
+from pytest_rtmedload.schedule.arrivals import RateSpan, due_times
 from pytest_rtmedload.schedule.conductors import Command, Conductor, phases_until, rise, run_up
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Spike(Conductor):
             return iter(())
         moments = [spec.load_begins, self._begin, self._over, self._end]
         rates = (base, self._peak, base)
-        steady = [Span(a, b, rate, rate) for (a, b), rate in zip(pairwise(moments), rates, strict=True)]
+        steady = [RateSpan(a, b, rate, rate) for (a, b), rate in zip(pairwise(moments), rates, strict=True)]
         spans = [*run_up(spec, base), *steady]
         return due_times([span for span in spans if span.end > span.begin], seed if spec.shape.poisson else None)
 

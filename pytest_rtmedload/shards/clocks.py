@@ -15,7 +15,7 @@ EXCHANGES: Final = 5
 """Questions asked; the answer that came back fastest counts, as it leaves the least room for error."""
 
 
-class Exchange(NamedTuple):
+class ClockExchange(NamedTuple):
     """The other's clock, read between two looks at one's own. Nanoseconds."""
 
     asked: int
@@ -28,7 +28,7 @@ class Exchange(NamedTuple):
         return self.heard - self.asked
 
 
-def offset_ns(exchanges: Iterable[Exchange]) -> int:
+def offset_ns(exchanges: Iterable[ClockExchange]) -> int:
     """The other clock less one's own, in nanoseconds (Cristian's algorithm); 0 when that cannot be told from 0."""
     best = min(exchanges, key=lambda exchange: exchange.round_trip)
     offset = best.answered - (best.asked + best.heard) // 2

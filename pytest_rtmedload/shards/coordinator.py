@@ -20,7 +20,7 @@ from pytest_rtmedload.shards.event_sink import EventSink
 from pytest_rtmedload.shards.handlers import on
 from pytest_rtmedload.shards.judging import Verdicts
 from pytest_rtmedload.shards.load_test import own_version
-from pytest_rtmedload.shards.progress import HOPELESS_S, Progress
+from pytest_rtmedload.shards.progress import HOPELESS_S, TestProgress
 from pytest_rtmedload.shards.start_line import Begin, GiveUp, StartLine, TurnAway, WorkerHandle
 from pytest_rtmedload.verdict.health import lag_limit_ns
 
@@ -78,7 +78,7 @@ class Coordinator:
         self._finished = False
         self._start_line = StartLine(self._why_stop, holding)
         self._workers: list[WorkerHandle] = []
-        self._test: Progress | None = None
+        self._test: TestProgress | None = None
         self._attempts = 0
         self._handlers = dict(
             (
@@ -93,7 +93,7 @@ class Coordinator:
                 on(messages.Ready, self._on_ready),
                 on(messages.NeedAgent, self._on_need_agent),
                 on(messages.OperationEnded, self._on_operation_ended),
-                on(messages.Samples, self._on_samples),
+                on(messages.ShippedSamples, self._on_samples),
                 on(messages.Done, self._on_done),
                 on(messages.Abandon, self._on_abandon),
                 on(messages.Gone, self._on_gone),
@@ -247,7 +247,7 @@ class Coordinator:
     def _assign(self, spec: LoadSpec, workers: list[WorkerHandle]) -> None:
         self._attempts += 1
         agent = self._agents.known()
-        self._test = test = Progress.of(spec, self._attempts, self.elapsed, workers)
+        self._test = test = TestProgress.of(spec, self._attempts, self.elapsed, workers)
         for number, worker in enumerate(workers):
             worker.heard_s = self.elapsed
             worker.link.send(
@@ -281,7 +281,7 @@ class Coordinator:
     def _on_operation_ended(self, _worker: WorkerHandle, operation: messages.OperationEnded) -> None:
         self._events.told(operation.line)
 
-    def _on_samples(self, worker: WorkerHandle, samples: messages.Samples) -> None:
+    def _on_samples(self, worker: WorkerHandle, samples: messages.ShippedSamples) -> None:
         test = self._now
         test.take(worker.number, samples)
         self._events.sampled(test.spec.nodeid, samples.rows)
@@ -292,7 +292,7 @@ class Coordinator:
             self._observer.progressed(test.spec, test.phase(test.elapsed), test.elapsed, test.users, new)
             self._steer(test)
 
-    def _steer(self, test: Progress) -> None:
+    def _steer(self, test: TestProgress) -> None:
         """All shards have told how the agent does: the conductor may have something to say to that."""
         if test.interrupted is not None:
             return
@@ -305,7 +305,7 @@ class Coordinator:
             if commands and not shard.over:
                 shard.worker.link.send(messages.Steer(commands))
 
-    def _stop_if_hopeless(self, test: Progress) -> None:
+    def _stop_if_hopeless(self, test: TestProgress) -> None:
         """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
         try:
             self._agents.known()
@@ -361,7 +361,7 @@ class Coordinator:
             if not shard.over:
                 shard.worker.link.send(messages.Stop(test.interrupted))
 
-    def _conclude_if_over(self, test: Progress) -> None:
+    def _conclude_if_over(self, test: TestProgress) -> None:
         if not test.over:
             return
         result = self._conclude(test)
@@ -374,14 +374,14 @@ class Coordinator:
         for worker in others:
             worker.link.send(verdict)
 
-    def _conclude(self, test: Progress) -> TestResult:
+    def _conclude(self, test: TestProgress) -> TestResult:
         self._drop()
         result = self._verdicts.judge(test)
         self._events.judged(result)
         self._concluded.notify_all()
         return result
 
-    def _drop(self) -> Progress:
+    def _drop(self) -> TestProgress:
         """There is no test any more."""
         test, self._test = self._now, None
         if test.running:
@@ -389,7 +389,7 @@ class Coordinator:
         return test
 
     @property
-    def _now(self) -> Progress:
+    def _now(self) -> TestProgress:
         """The test under way."""
         if self._test is None:
             raise RuntimeError("no load test is under way")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TestResult
     from pytest_rtmedload.results.plan import Target
     from pytest_rtmedload.shards.messages import Judged
-    from pytest_rtmedload.shards.progress import Progress
+    from pytest_rtmedload.shards.progress import TestProgress
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 
@@ -31,7 +31,7 @@ class Now:
 
     elapsed: float
     users: int
-    test: Progress
+    test: TestProgress
     targets: tuple[Target, ...]
 
     def standing(self, begin: float, end: float) -> Standing:
@@ -58,7 +58,7 @@ class Verdicts:
         self.present = present
         self.results: list[TestResult] = []
 
-    def judge(self, test: Progress) -> TestResult:
+    def judge(self, test: TestProgress) -> TestResult:
         """The result of a test by what its shards have shipped."""
         folded = fold_names(test.recording, named_metrics(test.spec.targets, self._config.targets) | {test.spec.metric})
         if folded is not None:
@@ -70,7 +70,7 @@ class Verdicts:
         self.results.append(result)
         return result
 
-    def moment(self, test: Progress) -> Now:
+    def moment(self, test: TestProgress) -> Now:
         """The present state of a test, for its conductor."""
         elapsed = min((shard.elapsed for shard in test.shards.values() if not shard.over), default=test.elapsed)
         targets = override(test.spec.targets, self._config.targets, test.recording.measured_metrics())
@@ -88,7 +88,7 @@ class Verdicts:
             for result in self.results
         ]
 
-    def _fatal(self, test: Progress) -> str | None:
+    def _fatal(self, test: TestProgress) -> str | None:
         """What is wrong with the test itself, whatever it measured."""
         if not any(key.outcome == Outcome.OK for key in test.recording.series):
             self._agents.doubt()

@@ -111,7 +111,7 @@ class OperationEnded(OfAttempt):
 
 
 @dataclass(frozen=True, slots=True)
-class Samples(OfAttempt):
+class ShippedSamples(OfAttempt):
     """What a shard recorded since its last shipment."""
 
     recording: Recording
@@ -126,7 +126,7 @@ class Samples(OfAttempt):
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Samples):
+class Done(ShippedSamples):
     """The last shipment of a shard."""
 
     interrupted: str | None = None
@@ -268,7 +268,7 @@ ToCoordinator: TypeAlias = (
     | Ready
     | NeedAgent
     | OperationEnded
-    | Samples
+    | ShippedSamples
     | Done
     | Abandon
     | Gone

@@ -9,7 +9,7 @@ from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import ShardPart, TestPlan
 from pytest_rtmedload.results.recording import Clock, Health, Outcome, Phase, Recording
 from pytest_rtmedload.schedule.factory import conductor_for
-from pytest_rtmedload.spec.shapes import Kind
+from pytest_rtmedload.spec.shapes import ShapeKind
 from pytest_rtmedload.text.formats import count
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.results.plan import Stage, Target
     from pytest_rtmedload.schedule.conductors import Conductor
-    from pytest_rtmedload.shards.messages import Done, Samples
+    from pytest_rtmedload.shards.messages import Done, ShippedSamples
     from pytest_rtmedload.shards.start_line import WorkerHandle
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
@@ -56,7 +56,7 @@ class ShardProgress:
 
 
 @dataclass(slots=True)
-class Progress:
+class TestProgress:
     """How far a load test has come.
 
     Args:
@@ -97,7 +97,7 @@ class Progress:
         self.conductor = conductor_for(self.spec)
 
     @classmethod
-    def of(cls, spec: LoadSpec, attempt: int, started_s: float, workers: Iterable[WorkerHandle]) -> Progress:
+    def of(cls, spec: LoadSpec, attempt: int, started_s: float, workers: Iterable[WorkerHandle]) -> TestProgress:
         """A test that these workers begin."""
         return cls(spec, attempt, started_s, {worker.number: ShardProgress(worker) for worker in workers})
 
@@ -142,7 +142,7 @@ class Progress:
             if worker.remote and now_s - worker.heard_s > limit
         ]
 
-    def take(self, number: int, shipped: Samples) -> None:
+    def take(self, number: int, shipped: ShippedSamples) -> None:
         """A shard shipped what it recorded since its last shipment."""
         shard, delta = self.shards[number], shipped.recording
         self.recording.merge(delta)
@@ -209,17 +209,17 @@ class Progress:
             parts=self._facts(),
             started_s=self._began_s(),
             saturated=spec.saturates,
-            steady=spec.iterations is None and spec.shape.kind in (Kind.STEADY, Kind.SUSTAINED),
+            steady=spec.iterations is None and spec.shape.kind in (ShapeKind.STEADY, ShapeKind.SUSTAINED),
             interrupted=self.interrupted,
             fatal=fatal,
             invalid=self._invalid(),
             awaited_nothing=self.awaiting == {True},
             shape=spec.shape.text,
             stages=self._stages(),
-            spiked=spec.shape.kind is Kind.SPIKE,
-            searches=spec.shape.kind is Kind.CAPACITY,
+            spiked=spec.shape.kind is ShapeKind.SPIKE,
+            searches=spec.shape.kind is ShapeKind.CAPACITY,
             goes_to=max(spec.shape.users or (spec.users,)),
-            must_not_drift=spec.shape.kind is Kind.SUSTAINED,
+            must_not_drift=spec.shape.kind is ShapeKind.SUSTAINED,
             notes=(*self._second_run(), *self.notes, *self._sharing()),
         )
 
@@ -245,7 +245,9 @@ class Progress:
         if self.spec.open:
             return self.spec.in_flight_limit
         tried = [stage.users for stage in self.conductor.stages()]
-        return max(tried, default=self.spec.users) if self.spec.shape.kind is Kind.CAPACITY else self.spec.most_users
+        return (
+            max(tried, default=self.spec.users) if self.spec.shape.kind is ShapeKind.CAPACITY else self.spec.most_users
+        )
 
     def _stages(self) -> tuple[Stage, ...]:
         """The stages as far as they came, with what the shards observed of themselves."""

@@ -19,7 +19,7 @@ from pytest_rtmedload.measure.trace import Trace
 from pytest_rtmedload.results.recording import Health, Phase
 from pytest_rtmedload.schedule.factory import conductor_for
 from pytest_rtmedload.shards import messages
-from pytest_rtmedload.shards.clocks import EXCHANGES, Exchange, offset_ns
+from pytest_rtmedload.shards.clocks import EXCHANGES, ClockExchange, offset_ns
 from pytest_rtmedload.shards.load_test import LoadTest, Messenger, Refused, StartOver
 from pytest_rtmedload.spec.target_syntax import named_metrics
 from pytest_rtmedload.users.agent_clients import NeedsAgent
@@ -180,10 +180,10 @@ class ShardRun:
         self._phases = go.phases
         self._line = None if go.at_ns is None else go.at_ns - self._clock_offset
 
-    async def _exchange(self) -> Exchange:
+    async def _exchange(self) -> ClockExchange:
         self._coordinator.tell(messages.ClockAsked(self._attempt, time.perf_counter_ns()))
         answer = await self._coordinator.expect(messages.ClockTold)
-        return Exchange(answer.asked, answer.answered, time.perf_counter_ns())
+        return ClockExchange(answer.asked, answer.answered, time.perf_counter_ns())
 
     async def _drive(self) -> None:
         if self._users.ended_by is not None:
@@ -333,7 +333,7 @@ class ShardRun:
     def _ship(self, now: int) -> None:
         self._next_drain = now + DRAIN_NS
         self._coordinator.tell(
-            messages.Samples(
+            messages.ShippedSamples(
                 self._attempt,
                 recording=self._recorder.drain(now, health=self._health()),
                 rows=self._recorder.take_rows(),

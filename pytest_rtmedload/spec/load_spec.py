@@ -8,7 +8,7 @@ from typing import Final
 
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import Evidence, Target
-from pytest_rtmedload.spec.shapes import Kind, Shape
+from pytest_rtmedload.spec.shapes import Shape, ShapeKind
 
 MOST_IN_FLIGHT: Final = 10_000
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -62,7 +62,7 @@ class LoadSpec:
     @property
     def most_users(self) -> int:
         """Most concurrent users in the closed model; for a search, the most that it may try."""
-        peak = self.shape.peak if self.shape.kind is Kind.SPIKE and not self.open else None
+        peak = self.shape.peak if self.shape.kind is ShapeKind.SPIKE and not self.open else None
         return max(self.users, round(peak or 0), *(self.shape.users or ()))
 
     @property
@@ -83,7 +83,7 @@ class LoadSpec:
 
         None where it cannot be known: a number of iterations, a capacity search, a custom conductor.
         """
-        if self.iterations is not None or self.shape.kind in (Kind.CAPACITY, Kind.CUSTOM):
+        if self.iterations is not None or self.shape.kind in (ShapeKind.CAPACITY, ShapeKind.CUSTOM):
             return None
         return self.load_begins + self.shape.lasts(self.duration)
 

@@ -38,7 +38,7 @@ _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\.\.\s*(\d+(?:\.\d+)?)")
 _USERS = re.compile(r"(\d+)\s*\.\.\s*(\d+)(?:\s+by\s+(\d+))?")
 
 
-class Kind(StrEnum):
+class ShapeKind(StrEnum):
     """Families of shapes."""
 
     STEADY = "steady"
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 class Shape:
     """Change of users or arrivals over the measured time."""
 
-    kind: Kind = Kind.STEADY
+    kind: ShapeKind = ShapeKind.STEADY
     poisson: bool = False
     """Random arrivals, like those of independent callers, instead of evenly spaced ones."""
     rates: tuple[float, float] | None = None
@@ -80,17 +80,17 @@ class Shape:
     @property
     def open(self) -> bool:
         """True if the shape implies the open model."""
-        return self.kind is Kind.ARRIVALS
+        return self.kind is ShapeKind.ARRIVALS
 
     @property
     def of_users(self) -> bool:
         """True if the shape changes the number of users."""
-        return self.kind in (Kind.RAMP, Kind.STEPS, Kind.CAPACITY)
+        return self.kind in (ShapeKind.RAMP, ShapeKind.STEPS, ShapeKind.CAPACITY)
 
     @property
     def levels(self) -> tuple[int, ...]:
         """Users of each step, ascending; empty for shapes without fixed steps."""
-        if self.users is None or self.kind not in (Kind.RAMP, Kind.STEPS):
+        if self.users is None or self.kind not in (ShapeKind.RAMP, ShapeKind.STEPS):
             return ()
         first, last = self.users
         if self.by is None:
@@ -113,9 +113,9 @@ class Shape:
 
     def lasts(self, duration: float) -> float:
         """Length of the measured phase, in seconds, of a test with this duration; not for capacity searches."""
-        if self.kind in (Kind.RAMP, Kind.STEPS) and self.levels:
+        if self.kind in (ShapeKind.RAMP, ShapeKind.STEPS) and self.levels:
             return len(self.levels) * self.step_s(duration)
-        return max(duration, SPIKE_SHARE * self.spike_s) if self.kind is Kind.SPIKE else duration
+        return max(duration, SPIKE_SHARE * self.spike_s) if self.kind is ShapeKind.SPIKE else duration
 
     def capped(self, most: int) -> Shape:
         """The same shape with at most `most` users."""
@@ -136,14 +136,14 @@ def parse_shape(value: object, profiles: Callable[[], Mapping[str, LoadProfile]]
         ValueError: not one of `FORMS`, nor the name of a load profile.
     """
     if all(callable(getattr(value, name, None)) for name in ("phases", "commands", "arrivals")):
-        return Shape(Kind.CUSTOM, conductor=value, text=type(value).__name__)
+        return Shape(ShapeKind.CUSTOM, conductor=value, text=type(value).__name__)
     match = _CALL.fullmatch(value.lower()) if isinstance(value, str) else None
     text = str(value).strip()
     if match is None or match[1] not in _READERS:
         own = {} if match is None else profiles()
         if match is not None and match[1] in own:
             made = functools.partial(_make, own[match[1]], tuple(_split(match[2] or "")))
-            return Shape(Kind.CUSTOM, profile=made, text=text)
+            return Shape(ShapeKind.CUSTOM, profile=made, text=text)
         raise ValueError(f"{value!r} is not a shape: write one of {', '.join([FORMS, *own])}")
     try:
         return replace(_READERS[match[1]](match[2] or ""), text=text)
@@ -155,7 +155,7 @@ def _make(profile: LoadProfile, arguments: tuple[str, ...], spec: Any) -> Any:
     return profile(spec, *arguments)
 
 
-def _plain(kind: Kind) -> Callable[[str], Shape]:
+def _plain(kind: ShapeKind) -> Callable[[str], Shape]:
     def read(arguments: str) -> Shape:
         if arguments:
             raise ValueError(f"{kind} takes nothing; write one of {FORMS}")
@@ -176,14 +176,14 @@ def _arrivals(arguments: str) -> Shape:
             raise ValueError(f"{argument!r} is not valid; write one of {FORMS}")
     if rates is not None and not sum(rates):
         raise ValueError("there would be no arrivals")
-    return Shape(Kind.ARRIVALS, poisson, rates)
+    return Shape(ShapeKind.ARRIVALS, poisson, rates)
 
 
 def _ramp(arguments: str) -> Shape:
     users, by, seconds = _span(arguments)
     if by is not None:
         raise ValueError("a ramp has five steps; for others write steps(5..50 by 5, 20s)")
-    return Shape(Kind.RAMP, users=users, seconds=seconds)
+    return Shape(ShapeKind.RAMP, users=users, seconds=seconds)
 
 
 def _steps(arguments: str) -> Shape:
@@ -192,20 +192,20 @@ def _steps(arguments: str) -> Shape:
         raise ValueError("write the first and last number of users and the step: steps(5..50 by 5, 20s)")
     if by > users[1] - users[0]:
         raise ValueError(f"steps by {by} do not fit between {users[0]} and {users[1]} users")
-    return Shape(Kind.STEPS, users=users, by=by, seconds=seconds)
+    return Shape(ShapeKind.STEPS, users=users, by=by, seconds=seconds)
 
 
 def _capacity(arguments: str) -> Shape:
     users, by, seconds = _span(arguments)
     if by is not None:
         raise ValueError("a search chooses its own levels: capacity(2..40, 30s)")
-    return Shape(Kind.CAPACITY, users=users, seconds=seconds)
+    return Shape(ShapeKind.CAPACITY, users=users, seconds=seconds)
 
 
 def _spike(arguments: str) -> Shape:
     match _split(arguments):
         case [peak, length] if re.fullmatch(r"\d+(\.\d+)?", peak) and float(peak) > 0:
-            return Shape(Kind.SPIKE, peak=float(peak), seconds=some_seconds(length))
+            return Shape(ShapeKind.SPIKE, peak=float(peak), seconds=some_seconds(length))
     raise ValueError("write the users (or arrivals per second) and the length of the spike: spike(50, 10s)")
 
 
@@ -228,8 +228,8 @@ def _split(arguments: str) -> list[str]:
 
 
 _READERS: Final[dict[str, Callable[[str], Shape]]] = {
-    "steady": _plain(Kind.STEADY),
-    "sustained": _plain(Kind.SUSTAINED),
+    "steady": _plain(ShapeKind.STEADY),
+    "sustained": _plain(ShapeKind.SUSTAINED),
     "ramp": _ramp,
     "steps": _steps,
     "spike": _spike,

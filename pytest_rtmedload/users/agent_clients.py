@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.clients.cookies import Cookies
     from pytest_rtmedload.clients.http.client import HttpClient
-    from pytest_rtmedload.clients.observe.observer import Observer
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.observe.observer import ClientObserver
+    from pytest_rtmedload.clients.recorder import SampleRecorder
     from pytest_rtmedload.clients.websocket.client import WebSocketClient
     from pytest_rtmedload.users.shared_context import SharedContext
 
@@ -32,13 +32,13 @@ class AgentClients:
         shared: what all users of the load test share.
     """
 
-    def __init__(self, recorder: Recorder, shared: SharedContext) -> None:
+    def __init__(self, recorder: SampleRecorder, shared: SharedContext) -> None:
         self._recorder = recorder
         self._shared = shared
         self._http: HttpClient | None = None
         self._cookies: Cookies | None = None
         self._sockets: list[WebSocketClient] = []
-        self._observer: Observer | None = None
+        self._observer: ClientObserver | None = None
 
     @property
     def http(self) -> HttpClient:
@@ -68,10 +68,10 @@ class AgentClients:
 
     def observe(self, client: C) -> C:
         """Measure a client of the test's own."""
-        from pytest_rtmedload.clients.observe.observer import Observer  # noqa: PLC0415 - where it is used
+        from pytest_rtmedload.clients.observe.observer import ClientObserver  # noqa: PLC0415 - where it is used
 
         if self._observer is None:
-            self._observer = Observer(self._recorder, redact=self._shared.settings.redact)
+            self._observer = ClientObserver(self._recorder, redact=self._shared.settings.redact)
         return self._observer.observe(client)
 
     @property

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pytest_rtmedload.clients.websocket.handshake import dressed, find
-from pytest_rtmedload.clients.websocket.samples import Samples
+from pytest_rtmedload.clients.websocket.samples import WebSocketSamples
 from pytest_rtmedload.clients.websocket.session import Session
 from pytest_rtmedload.voice.turn_tracker import LOOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.recorder import SampleRecorder
     from pytest_rtmedload.clients.websocket.connection import Connection
     from pytest_rtmedload.clients.websocket.loss import Loss
 
@@ -39,7 +39,7 @@ class Line(Session):
 
     def __init__(  # noqa: PLR0913 - made in one place
         self,
-        recorder: Recorder,
+        recorder: SampleRecorder,
         url: str,
         *,
         base_url: Callable[[], str],
@@ -57,7 +57,7 @@ class Line(Session):
         """The path, for messages."""
         self._headers = dressed(target, headers_for(target.url.origin_ascii), headers, ())
         self._tell: Callable[[Loss], None] | None = None
-        super().__init__(target, Samples(recorder, target, self.name, redact), timeout, LOOP, addresses)
+        super().__init__(target, WebSocketSamples(recorder, target, self.name, redact), timeout, LOOP, addresses)
         self._verify = verify
 
     async def connect(self, lost: Callable[[Loss], None]) -> Connection:

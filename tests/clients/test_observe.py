@@ -19,7 +19,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from pytest_rtmedload.clients.observe.observer import KINDS, Observer
+from pytest_rtmedload.clients.observe.observer import KINDS, ClientObserver
 from tests.clients.fake_http import Rows, Seen, Serve, answer, raw
 
 pytestmark = pytest.mark.asyncio
@@ -28,8 +28,8 @@ LIBRARIES = [httpx, httpx2]
 
 
 @pytest.fixture
-def observer(rows: Rows) -> Iterator[Observer]:
-    made = Observer(rows, redact=lambda text: text.replace("hunter2", "***"))
+def observer(rows: Rows) -> Iterator[ClientObserver]:
+    made = ClientObserver(rows, redact=lambda text: text.replace("hunter2", "***"))
     yield made
     made.stop()
 
@@ -40,7 +40,7 @@ def library(request: pytest.FixtureRequest) -> ModuleType:
 
 
 @pytest_asyncio.fixture
-async def connect(library: ModuleType, observer: Observer) -> AsyncIterator[Callable[..., Any]]:
+async def connect(library: ModuleType, observer: ClientObserver) -> AsyncIterator[Callable[..., Any]]:
     """Makes observed async clients; closed after the test."""
     made: list[Any] = []
 
@@ -227,7 +227,9 @@ async def test_mounted_transports_are_measured(
     assert rows.outcomes == [("GET /mounted", "ok")]
 
 
-async def test_answers_that_never_were_on_the_network(observer: Observer, rows: Rows, library: ModuleType) -> None:
+async def test_answers_that_never_were_on_the_network(
+    observer: ClientObserver, rows: Rows, library: ModuleType
+) -> None:
     transport = library.MockTransport(lambda _: library.Response(404, text="nothing here"))
     async with library.AsyncClient(transport=transport) as client:
         response = await observer.observe(client).get("http://agent/health")
@@ -263,7 +265,7 @@ def blocking() -> Iterator[str]:
     server.server_close()
 
 
-async def test_clients_without_async(blocking: str, observer: Observer, rows: Rows, library: ModuleType) -> None:
+async def test_clients_without_async(blocking: str, observer: ClientObserver, rows: Rows, library: ModuleType) -> None:
     with observer.observe(library.Client(trust_env=False)) as client:
         assert client.get(f"{blocking}/200").text == "body"
         assert client.get(f"{blocking}/404").status_code == 404
@@ -282,7 +284,7 @@ async def test_clients_without_async(blocking: str, observer: Observer, rows: Ro
 # --- observing itself
 
 
-async def test_twice_is_once(serve: Serve, connect: Callable[..., Any], observer: Observer, rows: Rows) -> None:
+async def test_twice_is_once(serve: Serve, connect: Callable[..., Any], observer: ClientObserver, rows: Rows) -> None:
     server = await serve()
     client = connect()
     observer.observe(observer.observe(client))
@@ -291,7 +293,7 @@ async def test_twice_is_once(serve: Serve, connect: Callable[..., Any], observer
 
 
 async def test_stop_leaves_the_client_as_it_was(
-    serve: Serve, observer: Observer, rows: Rows, library: ModuleType
+    serve: Serve, observer: ClientObserver, rows: Rows, library: ModuleType
 ) -> None:
     server = await serve()
     async with library.AsyncClient(trust_env=False, mounts={"all://h": library.AsyncHTTPTransport()}) as client:
@@ -309,11 +311,11 @@ async def test_stop_leaves_the_client_as_it_was(
 
 
 async def test_a_shared_client_is_measured_for_the_first_user_still_there(
-    serve: Serve, connect: Callable[..., Any], observer: Observer, rows: Rows
+    serve: Serve, connect: Callable[..., Any], observer: ClientObserver, rows: Rows
 ) -> None:
     server = await serve()
     second_rows = Rows()
-    second = Observer(second_rows)
+    second = ClientObserver(second_rows)
     client = second.observe(connect())
     await client.get(f"{server.url}/a")
     observer.stop()
@@ -324,7 +326,7 @@ async def test_a_shared_client_is_measured_for_the_first_user_still_there(
 
 
 async def test_what_is_under_way_at_the_end_is_censored(
-    serve: Serve, connect: Callable[..., Any], observer: Observer, rows: Rows
+    serve: Serve, connect: Callable[..., Any], observer: ClientObserver, rows: Rows
 ) -> None:
     server = await serve(answer(b"12", length=4))
     async with connect().stream("GET", f"{server.url}/a"):
@@ -333,7 +335,7 @@ async def test_what_is_under_way_at_the_end_is_censored(
     assert rows.outcomes == [("GET /a", "censored")]
 
 
-async def test_observed_clients_are_forgotten(observer: Observer, library: ModuleType) -> None:
+async def test_observed_clients_are_forgotten(observer: ClientObserver, library: ModuleType) -> None:
     client = observer.observe(library.AsyncClient())
     await client.aclose()
     gone = weakref.ref(client)
@@ -343,7 +345,7 @@ async def test_observed_clients_are_forgotten(observer: Observer, library: Modul
 
 
 @pytest.mark.parametrize("client", [object(), httpx, httpx.AsyncClient, None, "http://host", 3])
-async def test_other_things_cannot_be_observed(observer: Observer, client: object) -> None:
+async def test_other_things_cannot_be_observed(observer: ClientObserver, client: object) -> None:
     with pytest.raises(TypeError) as raised:
         observer.observe(client)
     message = str(raised.value)
@@ -351,7 +353,7 @@ async def test_other_things_cannot_be_observed(observer: Observer, client: objec
     assert all(kind in message for kind in KINDS)
 
 
-async def test_a_library_that_changed_is_an_error(observer: Observer) -> None:
+async def test_a_library_that_changed_is_an_error(observer: ClientObserver) -> None:
     client = httpx.AsyncClient()
     transport = vars(client).pop("_transport")
     with pytest.raises(TypeError, match="does not know this version of httpx"):
@@ -360,7 +362,7 @@ async def test_a_library_that_changed_is_an_error(observer: Observer) -> None:
     await client.aclose()
 
 
-async def test_a_class_of_ones_own_is_observed(observer: Observer, rows: Rows, library: ModuleType) -> None:
+async def test_a_class_of_ones_own_is_observed(observer: ClientObserver, rows: Rows, library: ModuleType) -> None:
     class Mine(library.AsyncClient):  # type: ignore[misc, name-defined]
         pass
 

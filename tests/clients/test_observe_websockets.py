@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 
-from pytest_rtmedload.clients.observe.observer import Observer
+from pytest_rtmedload.clients.observe.observer import ClientObserver
 from tests.clients.websocket.fake_websocket import (
     TEXT,
     CountingRows,
@@ -40,7 +40,7 @@ def opened(rows: CountingRows) -> Open:
 
     @asynccontextmanager
     async def make(script: Script) -> AsyncIterator[ClientConnection]:
-        observer = Observer(rows, redact=lambda text: text.replace("hunter2", "***"))
+        observer = ClientObserver(rows, redact=lambda text: text.replace("hunter2", "***"))
         async with serving(script) as agent, dial(agent) as connection:
             assert observer.observe(connection) is connection
             observer.observe(connection)
@@ -100,7 +100,7 @@ async def test_the_librarys_own_pings_are_not_measured(rows: CountingRows) -> No
         pinged.set()
         await peer.until_left()
 
-    observer = Observer(rows)
+    observer = ClientObserver(rows)
     async with serving(script) as agent, dial(agent, ping_interval=0.01, ping_timeout=5) as connection:
         observer.observe(connection)
         await pinged.wait()
@@ -159,7 +159,7 @@ async def test_after_the_own_close_nothing_is_measured(opened: Open, rows: Count
 
 
 async def test_stop_leaves_the_connection_as_it_was(rows: CountingRows) -> None:
-    observer = Observer(rows)
+    observer = ClientObserver(rows)
     async with serving(Peer.echo) as agent, dial(agent) as connection:
         before = set(vars(connection))
         observer.observe(connection)

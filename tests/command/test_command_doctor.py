@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pytest_rtmedload.command import generator, installed, machine, reachable
-from pytest_rtmedload.command.findings import Finding, Mark, stop
+from pytest_rtmedload.command.findings import Finding, Severity, stop
 from pytest_rtmedload.command.installed import look_at_packages
 from pytest_rtmedload.command.machine import clock_step_ns, cpu_quota, look_at_machine
 from pytest_rtmedload.command.main import main
@@ -130,7 +130,7 @@ def test_services_that_do_not_answer_are_notes(nobody: str) -> None:
         "COSMOS_ENDPOINT": "no URL with s3cret",
     }
     found = {finding.what: finding for finding in look_at_services(embedded=True, environment=environment)}
-    assert {finding.mark for finding in found.values()} == {Mark.LIMIT, Mark.WELL}
+    assert {finding.mark for finding in found.values()} == {Severity.LIMIT, Severity.WELL}
     assert "does not answer: connection refused" in found["redis"].found
     assert found["llm"].line().endswith("does not answer: connection refused; its tests will fail")
     assert found["cosmos"].found.startswith("COSMOS_ENDPOINT is not a URL")
@@ -159,7 +159,7 @@ def test_extras_that_are_missing_say_what_they_would_enable(monkeypatch: pytest.
     )
 
 
-def marks(users: int = 10, *, embedded: bool = True, uvloop: bool = False) -> dict[str, Mark]:
+def marks(users: int = 10, *, embedded: bool = True, uvloop: bool = False) -> dict[str, Severity]:
     return {f.what: f.mark for f in look_at_machine(users, embedded=embedded, uvloop=uvloop)}
 
 
@@ -173,9 +173,9 @@ def test_a_machine_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "find_server", missing)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     found = marks(500, uvloop=True)
-    assert (found["cores"], found["Valkey"], found["open files"]) == (Mark.LIMIT, Mark.STOP, Mark.STOP)
+    assert (found["cores"], found["Valkey"], found["open files"]) == (Severity.LIMIT, Severity.STOP, Severity.STOP)
     found = marks(5, embedded=False)
-    assert (found["cores"], found["Valkey"], found["open files"]) == (Mark.WELL, Mark.LIMIT, Mark.WELL)
+    assert (found["cores"], found["Valkey"], found["open files"]) == (Severity.WELL, Severity.LIMIT, Severity.WELL)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_what_a_core_can_do_is_measured_and_nothing_is_left(monkeypatch: pytest.
     monkeypatch.setattr(generator, "MEASURED_S", 0.2)
     before = {child.pid for child in psutil.Process().children()}
     http, calls = generator.look_at_generator(uvloop=False)
-    assert (http.mark, calls.mark) == (Mark.WELL, Mark.WELL), (http, calls)
+    assert (http.mark, calls.mark) == (Severity.WELL, Severity.WELL), (http, calls)
     assert "an estimate from" in http.found
     assert "frames/s on one core, which is" in calls.found
     assert generator.COMMAND in calls.found
@@ -214,10 +214,10 @@ def test_what_a_core_can_do_is_measured_and_nothing_is_left(monkeypatch: pytest.
 def test_what_cannot_be_measured_is_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     (finding,) = generator.look_at_generator(uvloop=False)
-    assert finding.mark is Mark.LIMIT
+    assert finding.mark is Severity.LIMIT
     assert finding.line().endswith("skip it with --no-measure")
 
 
 def test_a_finding_is_one_line() -> None:
     assert stop("files", "a\nb\x1b[31m", "do\nit").line() == "STOP  files        a b\\x1b[31m; do it"
-    assert Finding(Mark.WELL, "x", "y").line() == "ok    x            y"
+    assert Finding(Severity.WELL, "x", "y").line() == "ok    x            y"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_rtmedload.live.observer import Watch
+from pytest_rtmedload.live.observer import RunWatch
 from pytest_rtmedload.live.progress import Progress, TargetSoFar
 from pytest_rtmedload.live.view import LiveView
 from pytest_rtmedload.results.histogram import Histogram
@@ -56,7 +56,7 @@ def shipment(
 
 def watched(*deltas: Recording, spec: LoadSpec = SPEC, table: tuple[tuple[Target, ...], ...] = ()) -> Progress:
     view = Shown()
-    watch = Watch(view, table)
+    watch = RunWatch(view, table)
     watch.started(spec, 11.0)
     for second, delta in enumerate(deltas, 2):
         watch.progressed(spec, "measure", float(second), 5, delta)
@@ -229,7 +229,7 @@ def test_the_stage_a_test_is_in() -> None:
 
 def test_tests_at_the_same_time_are_kept_apart() -> None:
     view, other = Shown(), dataclasses.replace(SPEC, nodeid="test_b.py::test_b")
-    watch = Watch(view)
+    watch = RunWatch(view)
     for spec in (SPEC, other):
         watch.started(spec, None)
     watch.progressed(SPEC, "measure", 1.0, 5, shipment([10.0] * 3))
@@ -247,7 +247,7 @@ def test_tests_at_the_same_time_are_kept_apart() -> None:
 
 def test_a_test_that_is_run_once_more_starts_over() -> None:
     view = Shown()
-    watch = Watch(view)
+    watch = RunWatch(view)
     for _ in range(2):
         watch.started(SPEC, None)
         watch.progressed(SPEC, "measure", 1.0, 5, shipment([10.0]))

@@ -7,7 +7,7 @@ import pytest
 from pytest_rtmedload.plugin.header import how_long
 from pytest_rtmedload.schedule.factory import conductor_for
 from pytest_rtmedload.spec.load_spec import LoadSpec
-from pytest_rtmedload.spec.shapes import Kind, Shape, parse_shape
+from pytest_rtmedload.spec.shapes import Shape, ShapeKind, parse_shape
 from tests.conftest import LoadRun
 
 TESTS = """
@@ -90,4 +90,4 @@ def test_the_estimate_is_what_the_conductor_does(shape: str) -> None:
 def test_what_nobody_knows_before_has_no_estimate() -> None:
     assert spec(iterations=3).estimated_s is None
     assert spec(shape=parse_shape("capacity(2..40)")).estimated_s is None
-    assert spec(shape=Shape(Kind.CUSTOM)).estimated_s is None
+    assert spec(shape=Shape(ShapeKind.CUSTOM)).estimated_s is None

@@ -125,7 +125,7 @@ class Shard:
 
     def ships(self, latencies_us: list[int], *, elapsed: float = 1.0, began_ns: int = 0, **more: Any) -> None:
         made = recording(latencies_us)
-        self.tells(messages.Samples, recording=made, elapsed=elapsed, users=2, began_ns=began_ns, **more)
+        self.tells(messages.ShippedSamples, recording=made, elapsed=elapsed, users=2, began_ns=began_ns, **more)
 
     def ends(self, latencies_us: list[int] = [], *, elapsed: float = 2.0, **more: Any) -> None:  # noqa: B006 - read only
         self.tells(messages.Done, recording=recording(latencies_us), elapsed=elapsed, **({"began_ns": 0} | more))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_rtmedload.shards.clocks import Exchange, offset_ns
+from pytest_rtmedload.shards.clocks import ClockExchange, offset_ns
 
 delays = st.integers(0, 50_000_000)
 
 
-def exchange(offset: int, there: int, back: int) -> Exchange:
-    return Exchange(asked=1_000, answered=1_000 + there + offset, heard=1_000 + there + back)
+def exchange(offset: int, there: int, back: int) -> ClockExchange:
+    return ClockExchange(asked=1_000, answered=1_000 + there + offset, heard=1_000 + there + back)
 
 
 @given(st.lists(st.tuples(delays, delays), min_size=1, max_size=5))

@@ -240,7 +240,7 @@ def test_the_first_relative_url_starts_the_test_over_on_every_shard() -> None:
     assert stage.agents.started == 1
     assert {shard.last(messages.Assign).url for shard in stage.shards} == {"http://127.0.0.1:1"}
     other.says(messages.NeedAgent(attempt=stale))
-    other.says(messages.Samples(stale, recording([10] * 30), 1.0, 0))
+    other.says(messages.ShippedSamples(stale, recording([10] * 30), 1.0, 0))
     assert stage.agents.started == 1
     for shard in stage.shards:
         shard.tells(messages.Ready)

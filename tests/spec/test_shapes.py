@@ -1,27 +1,27 @@
 import pytest
 
 from pytest_rtmedload.spec.durations import per_second
-from pytest_rtmedload.spec.shapes import Kind, Shape, parse_shape
+from pytest_rtmedload.spec.shapes import Shape, ShapeKind, parse_shape
 
 
 @pytest.mark.parametrize(
     ("text", "shape"),
     [
         ("steady", Shape()),
-        ("sustained", Shape(Kind.SUSTAINED)),
-        ("ramp", Shape(Kind.RAMP)),
-        ("ramp(5..50)", Shape(Kind.RAMP, users=(5, 50))),
-        ("ramp(5..50, 20s)", Shape(Kind.RAMP, users=(5, 50), seconds=20.0)),
-        ("steps(5..50 by 5, 20s)", Shape(Kind.STEPS, users=(5, 50), by=5, seconds=20.0)),
-        ("steps( 5 .. 50 by 5 )", Shape(Kind.STEPS, users=(5, 50), by=5)),
-        ("spike(50, 10s)", Shape(Kind.SPIKE, peak=50.0, seconds=10.0)),
-        ("capacity", Shape(Kind.CAPACITY)),
-        ("capacity(2..40, 1m)", Shape(Kind.CAPACITY, users=(2, 40), seconds=60.0)),
-        ("arrivals", Shape(Kind.ARRIVALS)),
-        ("arrivals(steady)", Shape(Kind.ARRIVALS)),
-        ("arrivals(Poisson)", Shape(Kind.ARRIVALS, poisson=True)),
-        ("arrivals(10..200)", Shape(Kind.ARRIVALS, rates=(10.0, 200.0))),
-        (" arrivals( poisson , 0 .. 2.5 ) ", Shape(Kind.ARRIVALS, poisson=True, rates=(0.0, 2.5))),
+        ("sustained", Shape(ShapeKind.SUSTAINED)),
+        ("ramp", Shape(ShapeKind.RAMP)),
+        ("ramp(5..50)", Shape(ShapeKind.RAMP, users=(5, 50))),
+        ("ramp(5..50, 20s)", Shape(ShapeKind.RAMP, users=(5, 50), seconds=20.0)),
+        ("steps(5..50 by 5, 20s)", Shape(ShapeKind.STEPS, users=(5, 50), by=5, seconds=20.0)),
+        ("steps( 5 .. 50 by 5 )", Shape(ShapeKind.STEPS, users=(5, 50), by=5)),
+        ("spike(50, 10s)", Shape(ShapeKind.SPIKE, peak=50.0, seconds=10.0)),
+        ("capacity", Shape(ShapeKind.CAPACITY)),
+        ("capacity(2..40, 1m)", Shape(ShapeKind.CAPACITY, users=(2, 40), seconds=60.0)),
+        ("arrivals", Shape(ShapeKind.ARRIVALS)),
+        ("arrivals(steady)", Shape(ShapeKind.ARRIVALS)),
+        ("arrivals(Poisson)", Shape(ShapeKind.ARRIVALS, poisson=True)),
+        ("arrivals(10..200)", Shape(ShapeKind.ARRIVALS, rates=(10.0, 200.0))),
+        (" arrivals( poisson , 0 .. 2.5 ) ", Shape(ShapeKind.ARRIVALS, poisson=True, rates=(0.0, 2.5))),
     ],
 )
 def test_shapes_as_people_write_them(text: str, shape: Shape) -> None:

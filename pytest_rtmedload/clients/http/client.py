@@ -25,7 +25,7 @@ from pytest_rtmedload.clients.encoding import JSON, NOTHING, Body, to_body, to_h
 from pytest_rtmedload.clients.errors import RequestError, TimeoutException, TransportError, UnsupportedProtocol
 from pytest_rtmedload.clients.failures import explain
 from pytest_rtmedload.clients.http.auth import auth_of
-from pytest_rtmedload.clients.http.exchange import Asked, Target, exchange
+from pytest_rtmedload.clients.http.exchange import Asked, HttpTarget, exchange
 from pytest_rtmedload.clients.http.idle import LastAnswer, with_pause
 from pytest_rtmedload.clients.http.native import plain_client, prepare, secure_client
 from pytest_rtmedload.clients.http.options import DEFAULT, Default, Options, limit_of, refusal
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.encoding import HeaderItems
     from pytest_rtmedload.clients.limits import Timeout
     from pytest_rtmedload.clients.multipart import Files
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.recorder import SampleRecorder
     from pytest_rtmedload.clients.urls import Pairs
 
 MOST_TARGETS = 1_000
@@ -79,7 +79,7 @@ class HttpClient:
 
     def __init__(  # noqa: PLR0913 - made in one place
         self,
-        recorder: Recorder,
+        recorder: SampleRecorder,
         *,
         base_url: str | Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -104,7 +104,7 @@ class HttpClient:
         self._verify = verify
         self._addresses = addresses or {}
         self._redact = redact
-        self._targets: dict[tuple[str, str], Target] = {}
+        self._targets: dict[tuple[str, str], HttpTarget] = {}
         self._answers: dict[str, LastAnswer] = {}
         self._plain: Client | None = None
         self._secure: asyncio.Task[Client] | None = None
@@ -228,7 +228,7 @@ class HttpClient:
         async with streamed(request, target, name or target.metric, limit, expect, measures) as response:
             yield response
 
-    async def _aimed(self, method: str, url: object, params: Pairs | str | None) -> Target:
+    async def _aimed(self, method: str, url: object, params: Pairs | str | None) -> HttpTarget:
         if not isinstance(url, str):
             url = str(url)
         target = self._targets.get((method, url)) or await self._find(method, url)
@@ -243,7 +243,7 @@ class HttpClient:
 
     def _draft(
         self,
-        target: Target,
+        target: HttpTarget,
         body: Body,
         headers: HeaderItems | None,
         cookies: Mapping[str, str] | None,
@@ -267,7 +267,7 @@ class HttpClient:
         metric = asked.name or asked.target.metric
         return await self._send(draft.build(), asked.target, metric, asked.limit, expect, excuse)
 
-    async def _target(self, method: str, url: str) -> Target:
+    async def _target(self, method: str, url: str) -> HttpTarget:
         return self._targets.get((method, url)) or await self._find(method, url)
 
     async def aclose(self) -> None:
@@ -284,7 +284,7 @@ class HttpClient:
     async def _send(
         self,
         request: ConsumedRequest,
-        target: Target,
+        target: HttpTarget,
         metric: str,
         limit: timedelta | None,
         expect: int | Collection[int] | None,
@@ -324,7 +324,7 @@ class HttpClient:
         self._error(f"{metric}: HTTP {status}{wanted}", example=example_of(body, self._redact))
 
     def _lost(
-        self, error: PyreqwestError, target: Target, metric: str, start: int, limit: timedelta | None
+        self, error: PyreqwestError, target: HttpTarget, metric: str, start: int, limit: timedelta | None
     ) -> RequestError:
         """Record an operation without an answer, and make the exception that says so."""
         end = perf_counter_ns()
@@ -344,7 +344,7 @@ class HttpClient:
         self._error(message, example=f"{target.method} {shown(target.url)}")
         return kind(message, request=Request(target.method, without_credentials(target.url)))
 
-    async def _find(self, method: str, url: str) -> Target:
+    async def _find(self, method: str, url: str) -> HttpTarget:
         """Resolve a method and URL that were not asked before."""
         if self._closed:
             raise RuntimeError("this client is closed: its virtual user has ended")
@@ -363,7 +363,7 @@ class HttpClient:
             self._targets.clear()
         own = self._headers_for(location.origin_ascii) if self._headers_for is not None else {}
         last = self._answers.setdefault(location.origin_ascii, LastAnswer())
-        target = Target(method_upper, f"{method_upper} {path}", location, client, own, last)
+        target = HttpTarget(method_upper, f"{method_upper} {path}", location, client, own, last)
         return self._targets.setdefault((method, url), target)
 
     def _base(self) -> str:
@@ -385,7 +385,7 @@ class HttpClient:
         return await asyncio.shield(self._secure)  # others of this user may wait for it too
 
     def _dress(
-        self, draft: RequestBuilder, target: Target, headers: HeaderItems, cookies: Mapping[str, str]
+        self, draft: RequestBuilder, target: HttpTarget, headers: HeaderItems, cookies: Mapping[str, str]
     ) -> RequestBuilder:
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         for weaker in (self.headers, target.headers):

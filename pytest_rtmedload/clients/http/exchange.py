@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     Expect = int | Collection[int] | None
     Excuse = Callable[[Response], bool]
     Send = Callable[["Asked", Expect, Excuse | None], Awaitable[Response]]
-    Find = Callable[[str, str], Awaitable["Target"]]
+    Find = Callable[[str, str], Awaitable["HttpTarget"]]
 
 
-class Target(NamedTuple):
+class HttpTarget(NamedTuple):
     """Where a method and a URL lead, and what the sample is called."""
 
     method: str
@@ -45,7 +45,7 @@ class Target(NamedTuple):
 class Asked(NamedTuple):
     """A request as it was asked for."""
 
-    target: Target
+    target: HttpTarget
     body: Body
     headers: dict[str, str]
     cookies: Mapping[str, str] | None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyreqwest.response import Response as Raw
 
     from pytest_rtmedload.clients.errors import RequestError
-    from pytest_rtmedload.clients.http.exchange import Target
+    from pytest_rtmedload.clients.http.exchange import HttpTarget
 
 TTFB: Final = "ttfb"
 """Added to a metric's name: time to first byte."""
@@ -40,7 +40,7 @@ class Measures(NamedTuple):
 
     add: Callable[[str, int, int, str], None]
     report: Callable[[str, int, int | Collection[int] | None, bytes], None]
-    lost: Callable[[PyreqwestError, Target, str, int, timedelta | None], RequestError]
+    lost: Callable[[PyreqwestError, HttpTarget, str, int, timedelta | None], RequestError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class StreamedResponse:
     """An answer whose body is read once, as it comes."""
 
     def __init__(
-        self, raw: Raw, target: Target, first: bytes | None, failure: Callable[[PyreqwestError], RequestError]
+        self, raw: Raw, target: HttpTarget, first: bytes | None, failure: Callable[[PyreqwestError], RequestError]
     ) -> None:
         self.status_code: int = raw.status
         self.headers = Headers(raw)
@@ -162,7 +162,7 @@ def _event(fields: dict[str, str]) -> ServerSentEvent:
 @contextlib.asynccontextmanager
 async def streamed(
     request: StreamRequest,
-    target: Target,
+    target: HttpTarget,
     metric: str,
     limit: timedelta | None,
     expect: int | Collection[int] | None,

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_rtmedload.clients.causes import links
-from pytest_rtmedload.clients.observe.operation import MOST_READ, OK, Operation, Watch
+from pytest_rtmedload.clients.observe.operation import MOST_READ, OK, ObservedOperation, OperationWatch
 from pytest_rtmedload.clients.observe.streams import async_stream, sync_stream
 from pytest_rtmedload.clients.timeouts import time_out_in
 
@@ -25,7 +25,7 @@ LIBRARIES: Final = ("httpx", "httpx2")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-def watch_http(client: Any) -> Watch:
+def watch_http(client: Any) -> OperationWatch:
     """Measure the requests of a client.
 
     Raises:
@@ -34,7 +34,7 @@ def watch_http(client: Any) -> Watch:
     fields = vars(client)
     if not isinstance(fields.get("_mounts"), dict) or "_transport" not in fields:
         raise TypeError(f"load.observe() does not know this version of {_library(client).__name__}")
-    watch = Watch()
+    watch = OperationWatch()
     wrapped: dict[int, _Transport] = {}  # a transport may be mounted more than once
 
     def wrap(inner: Any) -> Any:
@@ -49,10 +49,10 @@ def watch_http(client: Any) -> Watch:
     return watch
 
 
-class _Exchange(Operation):
+class _Exchange(ObservedOperation):
     """One request and its answer."""
 
-    def __init__(self, watch: Watch, client: Any, request: Any) -> None:
+    def __init__(self, watch: OperationWatch, client: Any, request: Any) -> None:
         super().__init__(watch, _name(client, request))
         self._request = request
         self._status = 0
@@ -120,7 +120,7 @@ class _Exchange(Operation):
 class _Transport:
     """A transport of the client, measured: what the client calls is here, all else is the transport's own."""
 
-    def __init__(self, inner: Any, client: Any, watch: Watch) -> None:
+    def __init__(self, inner: Any, client: Any, watch: OperationWatch) -> None:
         self.inner = inner
         self._client = client
         self._watch = watch

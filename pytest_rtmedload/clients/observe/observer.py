@@ -16,13 +16,13 @@ from pytest_rtmedload.clients.observe.websockets import watch_websocket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.clients.observe.operation import Watch
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.observe.operation import OperationWatch
+    from pytest_rtmedload.clients.recorder import SampleRecorder
 
 _C = TypeVar("_C")
 
 
-KINDS: Final[dict[str, Callable[[Any], Watch]]] = {
+KINDS: Final[dict[str, Callable[[Any], OperationWatch]]] = {
     "httpx.AsyncClient": watch_http,
     "httpx.Client": watch_http,
     "httpx2.AsyncClient": watch_http,
@@ -34,7 +34,7 @@ KINDS: Final[dict[str, Callable[[Any], Watch]]] = {
 _MARK: Final = "_rtmedload_watch"  # on the client, so that both are forgotten together
 
 
-class Observer:
+class ClientObserver:
     """The clients that one virtual user asked to be measured.
 
     A client that several users share is measured once for each request, for the first of them that is still there.
@@ -44,7 +44,7 @@ class Observer:
         redact: takes secrets out of what the agent says before it is kept.
     """
 
-    def __init__(self, recorder: Recorder, *, redact: Callable[[str], str] = str) -> None:
+    def __init__(self, recorder: SampleRecorder, *, redact: Callable[[str], str] = str) -> None:
         self._recorder = recorder
         self._redact = redact
         self._clients: WeakSet[Any] = WeakSet()

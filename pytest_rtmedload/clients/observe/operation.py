@@ -14,7 +14,7 @@ from pytest_rtmedload.results.recording import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.recorder import SampleRecorder
     from pytest_rtmedload.results.names import OwnLimit
 
 OK: Final = Outcome.OK.value
@@ -25,10 +25,10 @@ MOST_READ: Final = 4_000
 _SHOWN: Final = 500
 
 
-class Operation:
+class ObservedOperation:
     """Something under way: at most one sample, whatever happens."""
 
-    def __init__(self, watch: Watch, metric: str) -> None:
+    def __init__(self, watch: OperationWatch, metric: str) -> None:
         self.metric = metric
         self.start_ns = perf_counter_ns()
         self._watch = watch
@@ -59,7 +59,7 @@ class Operation:
         return True
 
 
-class Watch:
+class OperationWatch:
     """The measuring of one client.
 
     Args:
@@ -68,14 +68,14 @@ class Watch:
 
     def __init__(self, undo: Callable[[], None] = lambda: None) -> None:
         self.undo = undo
-        self.under_way: set[Operation] = set()
-        self._users: list[tuple[Recorder, Callable[[str], str]]] = []
+        self.under_way: set[ObservedOperation] = set()
+        self._users: list[tuple[SampleRecorder, Callable[[str], str]]] = []
 
-    def watch_for(self, recorder: Recorder, redact: Callable[[str], str]) -> None:
+    def watch_for(self, recorder: SampleRecorder, redact: Callable[[str], str]) -> None:
         """Measure for a user, after those who came before."""
         self._users.append((recorder, redact))
 
-    def leave(self, recorder: Recorder) -> bool:
+    def leave(self, recorder: SampleRecorder) -> bool:
         """Measure for a user no more. Returns whether it was the last one, and the client is as it was."""
         remaining = [user for user in self._users if user[0] is not recorder]
         if not remaining:

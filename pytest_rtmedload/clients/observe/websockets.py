@@ -12,7 +12,7 @@ import asyncio
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rtmedload.clients.observe.operation import CENSORED, OK, Operation, Watch
+from pytest_rtmedload.clients.observe.operation import CENSORED, OK, ObservedOperation, OperationWatch
 from pytest_rtmedload.clients.websocket_metrics import DROPPED, MESSAGE, PING
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _NORMAL: Final = (1000, 1005)
 _GIVEN_UP: Final = (1002, 1007, 1009, 1011)  # what the library says when it has found a fault
 
 
-def watch_websocket(connection: Any) -> Watch:
+def watch_websocket(connection: Any) -> OperationWatch:
     """Measure the pings of a connection, and what ends badly."""
     measured = _Connection(connection)
     connection.ping, connection.recv, connection.send = measured.ping, measured.recv, measured.send
@@ -33,7 +33,7 @@ class _Connection:
     """What takes the place of three methods of a connection."""
 
     def __init__(self, connection: Any) -> None:
-        self.watch = Watch(self._undo)
+        self.watch = OperationWatch(self._undo)
         self._connection = connection
         self._ping, self._recv, self._send = connection.ping, connection.recv, connection.send
         self._path = connection.request.path.partition("?")[0] if connection.request else "/"
@@ -42,7 +42,7 @@ class _Connection:
     async def ping(self, *given: Any, **named: Any) -> Any:
         if asyncio.current_task() is self._connection.keepalive_task:
             return await self._ping(*given, **named)
-        operation = Operation(self.watch, PING)
+        operation = ObservedOperation(self.watch, PING)
         pong = await self._measured(operation, self._ping(*given, **named))
         pong.add_done_callback(lambda pong: self._ponged(operation, pong))
         return pong
@@ -57,7 +57,7 @@ class _Connection:
         for name in ("ping", "recv", "send"):
             vars(self._connection).pop(name, None)  # what the class has is there again
 
-    async def _measured(self, operation: Operation, sending: Awaitable[Any]) -> Any:
+    async def _measured(self, operation: ObservedOperation, sending: Awaitable[Any]) -> Any:
         try:
             return await sending
         except Exception as error:
@@ -75,12 +75,12 @@ class _Connection:
             return await talking
         except Exception as error:
             if _is_cut(error) and not expected(error):
-                operation = Operation(self.watch, MESSAGE)
+                operation = ObservedOperation(self.watch, MESSAGE)
                 operation.start_ns = start
                 self._cut(operation, error)
             raise
 
-    def _ponged(self, operation: Operation, pong: asyncio.Future[float]) -> None:
+    def _ponged(self, operation: ObservedOperation, pong: asyncio.Future[float]) -> None:
         error = None if pong.cancelled() else pong.exception()
         if pong.cancelled() or (error is not None and _left(error)):
             operation.end(CENSORED)
@@ -89,7 +89,7 @@ class _Connection:
         else:
             operation.end(OK, end_ns=operation.start_ns + round(pong.result() * 1e9))
 
-    def _cut(self, operation: Operation, error: BaseException) -> None:
+    def _cut(self, operation: ObservedOperation, error: BaseException) -> None:
         if not self._dropped:
             self._dropped = True
             self.watch.count(DROPPED)

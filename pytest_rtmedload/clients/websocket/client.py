@@ -26,7 +26,7 @@ from pytest_rtmedload.clients.errors import DecodingError, TimeoutException
 from pytest_rtmedload.clients.limits import a_limit
 from pytest_rtmedload.clients.websocket.handshake import dressed, find
 from pytest_rtmedload.clients.websocket.loss import ConnectionLost, NotInTime, sendable
-from pytest_rtmedload.clients.websocket.samples import Samples
+from pytest_rtmedload.clients.websocket.samples import WebSocketSamples
 from pytest_rtmedload.clients.websocket.session import Session
 from pytest_rtmedload.clients.websocket_metrics import MESSAGE, PING
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pytest_rtmedload.clients.cookies import Cookies
     from pytest_rtmedload.clients.limits import Timeout
-    from pytest_rtmedload.clients.recorder import Recorder
+    from pytest_rtmedload.clients.recorder import SampleRecorder
     from pytest_rtmedload.clients.websocket.connection import Connection
     from pytest_rtmedload.clients.websocket.inbox import Match, Message
 
@@ -65,7 +65,7 @@ class WebSocketClient:
 
     def __init__(  # noqa: PLR0913 - made in one place
         self,
-        recorder: Recorder,
+        recorder: SampleRecorder,
         url: str,
         *,
         base_url: Callable[[], str] = str,
@@ -87,7 +87,7 @@ class WebSocketClient:
         self._verify = verify
         self._limit = a_limit(timeout)
         self._metric = name or MESSAGE
-        self._samples = Samples(recorder, target, name, redact)
+        self._samples = WebSocketSamples(recorder, target, name, redact)
         self._session = Session(target, self._samples, self._limit, self._metric, addresses)
         self._out_of_step = False  # the answer to an `ask` without a match may still come
         self._pings = 0

@@ -45,7 +45,7 @@ _contexts: dict[bool | str, ssl.SSLContext] = {}
 _making_context = threading.Lock()
 
 
-class Target(NamedTuple):
+class WebSocketTarget(NamedTuple):
     """Where a connection leads."""
 
     url: Url
@@ -59,7 +59,7 @@ class Target(NamedTuple):
         return f"{_SCHEMES[self.url.scheme]}{self.url.origin_ascii[len(self.url.scheme) :]}{self.url.path}"
 
 
-def find(url: str, base: Callable[[], str]) -> Target:
+def find(url: str, base: Callable[[], str]) -> WebSocketTarget:
     """Where a URL leads: absolute, or relative to the base URL; http stands for ws, https for wss.
 
     Raises:
@@ -68,12 +68,12 @@ def find(url: str, base: Callable[[], str]) -> Target:
     location, path = locate(url, base)
     for http, ws in _SCHEMES.items():
         if location.scheme in (http, ws):
-            return Target(location.with_scheme(http).with_fragment(None), path)
+            return WebSocketTarget(location.with_scheme(http).with_fragment(None), path)
     raise InvalidURL(f"a WebSocket's URL begins with ws:// or wss://, not {location.scheme}://")
 
 
 def dressed(
-    target: Target, own: Mapping[str, str], headers: Mapping[str, str], subprotocols: Sequence[str]
+    target: WebSocketTarget, own: Mapping[str, str], headers: Mapping[str, str], subprotocols: Sequence[str]
 ) -> dict[str, str]:
     """The headers to send: those given, then the origin's own, then what neither names.
 
@@ -93,7 +93,7 @@ def dressed(
     return sent
 
 
-async def trust(target: Target, verify: bool | str) -> ssl.SSLContext | None:
+async def trust(target: WebSocketTarget, verify: bool | str) -> ssl.SSLContext | None:
     """What certificates are checked against, made once per process: it takes about 10 ms, so not in the loop's thread.
 
     Args:
@@ -106,7 +106,7 @@ async def trust(target: Target, verify: bool | str) -> ssl.SSLContext | None:
 
 
 async def shake_hands(
-    target: Target,
+    target: WebSocketTarget,
     headers: Mapping[str, str],
     context: ssl.SSLContext | None,
     limit: float,

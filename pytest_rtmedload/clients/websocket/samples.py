@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from pytest_rtmedload.clients.errors import RequestError
-    from pytest_rtmedload.clients.recorder import Recorder
-    from pytest_rtmedload.clients.websocket.handshake import Target
+    from pytest_rtmedload.clients.recorder import SampleRecorder
+    from pytest_rtmedload.clients.websocket.handshake import WebSocketTarget
     from pytest_rtmedload.clients.websocket.loss import Failed, Loss
 
     _E = TypeVar("_E", bound=RequestError)
@@ -35,7 +35,7 @@ _SHOWN: Final = 500
 _READ: Final = 4_000  # more is redacted than shown: a secret that is cut in half is not recognised
 
 
-class Samples:
+class WebSocketSamples:
     """The samples and errors of one connection.
 
     Args:
@@ -45,7 +45,9 @@ class Samples:
         redact: takes secrets out of what the agent said.
     """
 
-    def __init__(self, recorder: Recorder, target: Target, name: str | None, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, recorder: SampleRecorder, target: WebSocketTarget, name: str | None, redact: Callable[[str], str]
+    ) -> None:
         self._recorder = recorder
         self._target = target
         self._name = name

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from pytest_rtmedload.clients.websocket.connection import Connection
-    from pytest_rtmedload.clients.websocket.handshake import Target
+    from pytest_rtmedload.clients.websocket.handshake import WebSocketTarget
     from pytest_rtmedload.clients.websocket.loss import Loss
-    from pytest_rtmedload.clients.websocket.samples import Samples
+    from pytest_rtmedload.clients.websocket.samples import WebSocketSamples
 
 CLOSING: Final = 2.0
 """Most seconds that a close waits for the agent's consent."""
@@ -40,8 +40,8 @@ class Session:
 
     def __init__(
         self,
-        target: Target,
-        samples: Samples,
+        target: WebSocketTarget,
+        samples: WebSocketSamples,
         limit: float,
         metric: str,
         addresses: Mapping[tuple[str, int], str] | None = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.embedded.llm.errors import injected
 from pytest_rtmedload.embedded.llm.replies import prompt_tokens
-from pytest_rtmedload.embedded.llm.wire import MALFORMED, Usage, Writer
+from pytest_rtmedload.embedded.llm.wire import MALFORMED, TokenUsage, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class LlmReply:
         self.request = request
         self.tokens = tokens if request.limit is None else tokens[: request.limit]
         self.finish = "stop" if len(self.tokens) == len(tokens) else "length"
-        self.usage = Usage(prompt_tokens(request.turns), len(self.tokens))
+        self.usage = TokenUsage(prompt_tokens(request.turns), len(self.tokens))
         self.middle = max(1, len(self.tokens) // 2)
         """How many tokens leave before a fault strikes."""
         self.writer = writer

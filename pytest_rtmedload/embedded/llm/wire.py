@@ -24,7 +24,7 @@ DEFAULT_MODELS: Final = ("gpt-4o", "gpt-4o-mini")
 _SAFE: Final = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 
 
-class Usage(NamedTuple):
+class TokenUsage(NamedTuple):
     """Tokens of a request."""
 
     prompt: int
@@ -46,7 +46,7 @@ class Writer:
         begin = self._chunk([{"index": 0, "delta": {"content": None}, "logprobs": None, "finish_reason": None}])
         self._before, self._after = begin[: -len(b"}\n\n")].split(b'"content":null', 1)
 
-    def completion(self, text: str, finish: str, usage: Usage) -> bytes:
+    def completion(self, text: str, finish: str, usage: TokenUsage) -> bytes:
         """The whole answer at once."""
         message = {"role": "assistant", "content": text, "refusal": None}
         choice: dict[str, Any] = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
@@ -67,7 +67,7 @@ class Writer:
         content = b'%s"content":%s%s' % (self._before, orjson.dumps(piece), self._after)
         return b'%s,"x_sent_ns":%d}\n\n' % (content, sent_ns)
 
-    def closing(self, finish: str, usage: Usage | None) -> bytes:
+    def closing(self, finish: str, usage: TokenUsage | None) -> bytes:
         """What comes after the last token: why it was the last, the usage if asked for, and the end of the stream."""
         end = self._chunk([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish}])
         return end + (self._chunk([], usage=usage.to_json()) if usage else b"") + DONE

@@ -36,7 +36,7 @@ class Began(NamedTuple):
     begin: int
 
 
-class Ended(NamedTuple):
+class SpeechEnded(NamedTuple):
     """An utterance is complete."""
 
     span: Voiced
@@ -78,7 +78,7 @@ class SpeechEar:
         del self._audio[: _SAMPLE_BYTES * gone]
         self._forgotten += gone
 
-    def listen(self, pcm: bytes) -> list[Began | Ended]:
+    def listen(self, pcm: bytes) -> list[Began | SpeechEnded]:
         """Take in signed 16-bit little-endian samples; what they brought to light, in order."""
         self._audio += pcm
         events = (self._step(voiced) for voiced in self._judge())
@@ -89,7 +89,7 @@ class SpeechEar:
         span, self._begin = self.speech, None
         return span
 
-    def _step(self, voiced: bool) -> Began | Ended | None:
+    def _step(self, voiced: bool) -> Began | SpeechEnded | None:
         self._windows += 1
         if self._begin is None:
             return self._before(voiced)
@@ -98,7 +98,7 @@ class SpeechEar:
         too_long = self._windows - self._begin >= LONGEST_MS // WINDOW_MS
         silent = self._windows - self._end >= self._patience
         span = self.finish() if silent or too_long else None
-        return Ended(span) if span else None
+        return SpeechEnded(span) if span else None
 
     def _before(self, voiced: bool) -> Began | None:
         self._run = self._run + 1 if voiced else 0

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_rtmedload.audio import clip, names
-from pytest_rtmedload.embedded.speech.hearing import Ended, SpeechEar, Voiced
+from pytest_rtmedload.embedded.speech.hearing import SpeechEar, SpeechEnded, Voiced
 from pytest_rtmedload.embedded.speech.lines import SpeechLine, lexical
 from pytest_rtmedload.embedded.speech.partials import EVERY_MS, Partials
 
@@ -20,7 +20,7 @@ def heard(name: str, gain: float = 1.0, noise: float = 0.0) -> tuple[SpeechEar, 
     item, ear = clip(name), SpeechEar(RATE, 500)
     sound = np.concatenate([item.samples, np.zeros(600 * MS, np.int16)]) * gain
     sound += np.random.default_rng(7).normal(0, noise, len(sound)) if noise else 0
-    [end] = [event for event in ear.listen(sound.astype("<i2").tobytes()) if isinstance(event, Ended)]
+    [end] = [event for event in ear.listen(sound.astype("<i2").tobytes()) if isinstance(event, SpeechEnded)]
     return ear, end.span
 
 

@@ -19,7 +19,7 @@ LOOP = "voice.loop"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CallTurn:
     """A row of the waterfall."""
 
     turn: ConversationTurn
@@ -35,7 +35,7 @@ class Waterfall:
     """A call, and the axis of its rows."""
 
     call: ConversationResult
-    turns: list[Turn]
+    turns: list[CallTurn]
     marks: list[Mark]
     limit_ms: float | None
     """The limit of `voice.loop`'s p95, which is drawn on the scale of the waits."""
@@ -60,7 +60,7 @@ def wait(turn: ConversationTurn) -> float | None:
 def _waterfall(call: ConversationResult, longest: float, limit: float | None) -> Waterfall:
     ends = finite(end for turn in call.turns for end in (turn.end_ms, turn.speech_end_ms))
     duration = max([call.duration_ms, *ends]) or 1.0
-    turns = [Turn(turn, _row(turn, duration), _wait(turn, longest, limit), wait(turn)) for turn in call.turns]
+    turns = [CallTurn(turn, _row(turn, duration), _wait(turn, longest, limit), wait(turn)) for turn in call.turns]
     return Waterfall(call, turns, time_marks(0, duration / 1000), limit)
 
 
