@@ -46,19 +46,19 @@ if TYPE_CHECKING:
     from pytest_rtmedload.report.ci.publishers import CiServer
     from pytest_rtmedload.report.written import ReportFiles
     from pytest_rtmedload.results.details import (
+        CallTape,
         CapacityResult,
         ConversationResult,
         ConversationTurn,
         DriftResult,
+        ErrorResult,
         LagCause,
         LagResult,
         SlowOperation,
     )
     from pytest_rtmedload.results.model import (
         AgentInfo,
-        CallTape,
         CriterionResult,
-        ErrorResult,
         GeneratorResult,
         MetricResult,
         RunInfo,
@@ -226,10 +226,11 @@ _MODULES: Final = {
     "report.ci.publishers": "CiServer",
     "report.written": "ReportFiles",
     "results.details": (
-        "CapacityResult ConversationResult ConversationTurn DriftResult LagCause LagResult SlowOperation"
+        "CallTape CapacityResult ConversationResult ConversationTurn DriftResult ErrorResult LagCause LagResult "
+        "SlowOperation"
     ),
     "results.model": (
-        "AgentInfo CallTape CriterionResult ErrorResult GeneratorResult MetricResult RunInfo RunResult "
+        "AgentInfo CriterionResult GeneratorResult MetricResult RunInfo RunResult "
         "ShardResult StageResult Summary TargetResult TestResult TimelineMetric TimelinePoint ValueResult "
         "Verdict"
     ),

@@ -15,9 +15,9 @@ from pytest_rtmedload.text import formats
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_rtmedload.results.details import ErrorResult
     from pytest_rtmedload.results.model import (
         AgentInfo,
-        ErrorResult,
         GeneratorResult,
         MetricResult,
         RunResult,

@@ -144,3 +144,26 @@ class LagResult:
         if self.other_cores is None or self.other_cores < WORTH_TELLING:
             return ""
         return f"other processes used {number(self.other_cores)} of {self.cores} cores"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResult:
+    """Errors with the same message."""
+
+    message: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTape:
+    """A call that was written down; paths are relative to the folder of the results."""
+
+    call: str
+    """The id the agent was told."""
+    wav: str
+    """Stereo: the caller left, the agent as it was heard right."""
+    picture: str
+    """SVG: both, and what was measured."""
+    moments: str
+    """JSON: the same in numbers."""

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_rtmedload.results.details import (
+        CallTape,
         CapacityResult,
         ConversationResult,
         DriftResult,
+        ErrorResult,
         LagResult,
         SlowOperation,
     )
@@ -107,29 +109,6 @@ class TargetResult:
     """`pass` or `fail` by the point estimate when INCONCLUSIVE."""
     text: str
     """The line a person reads, such as `voice.loop p95 812 ms > 700 ms (95 % bounds 771–850, n = 240) FAIL`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorResult:
-    """Errors with the same message."""
-
-    message: str
-    count: int
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallTape:
-    """A call that was written down; paths are relative to the folder of the results."""
-
-    call: str
-    """The id the agent was told."""
-    wav: str
-    """Stereo: the caller left, the agent as it was heard right."""
-    picture: str
-    """SVG: both, and what was measured."""
-    moments: str
-    """JSON: the same in numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_rtmedload.results.model import CallTape, ErrorResult, TestResult, ValueResult, Verdict
+from pytest_rtmedload.results.details import CallTape, ErrorResult
+from pytest_rtmedload.results.model import TestResult, ValueResult, Verdict
 from pytest_rtmedload.results.names import ITERATION
 from pytest_rtmedload.results.plan import PERCENTILES, Evidence
 from pytest_rtmedload.results.recording import Clock, Outcome

@@ -8,12 +8,11 @@ import math
 import random
 from typing import Any
 
-from pytest_rtmedload.results.details import LagCause, LagResult
+from pytest_rtmedload.results.details import ErrorResult, LagCause, LagResult
 from pytest_rtmedload.results.histogram import Histogram
 from pytest_rtmedload.results.model import (
     AgentInfo,
     CriterionResult,
-    ErrorResult,
     GeneratorResult,
     Kind,
     MetricResult,

@@ -6,13 +6,14 @@ import dataclasses
 from typing import Any
 
 from pytest_rtmedload.results.details import (
+    CallTape,
     CapacityResult,
     ConversationResult,
     ConversationTurn,
     DriftResult,
     SlowOperation,
 )
-from pytest_rtmedload.results.model import CallTape, StageResult, TargetResult, TestResult, TimelinePoint, Verdict
+from pytest_rtmedload.results.model import StageResult, TargetResult, TestResult, TimelinePoint, Verdict
 from tests.report.report_builders import make_test, metric, target, timeline
 
 FLOW = "tests/load/flows/test_chest_pain.py::test_chest_pain"

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_rtmedload.report.advice import next_steps, of_test
 from pytest_rtmedload.report.breaches import exceeded
-from pytest_rtmedload.results.details import CapacityResult, LagResult, SlowOperation
-from pytest_rtmedload.results.model import ErrorResult, Kind, RunResult, ShardResult, TestResult, Verdict
+from pytest_rtmedload.results.details import CapacityResult, ErrorResult, LagResult, SlowOperation
+from pytest_rtmedload.results.model import Kind, RunResult, ShardResult, TestResult, Verdict
 from tests.report.report_builders import (
     bare_test,
     criterion,

@@ -14,13 +14,14 @@ from pytest_rtmedload.report.json_report import to_dict, to_json
 from pytest_rtmedload.report.page.html import page
 from pytest_rtmedload.report.terminal.summary import summary_text
 from pytest_rtmedload.results.details import (
+    CallTape,
     CapacityResult,
     ConversationResult,
     ConversationTurn,
     DriftResult,
     SlowOperation,
 )
-from pytest_rtmedload.results.model import CallTape, RunResult, ShardResult, StageResult, Verdict
+from pytest_rtmedload.results.model import RunResult, ShardResult, StageResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from pytest_rtmedload.report import phrases
 from pytest_rtmedload.report.files import ReportFiles
 from pytest_rtmedload.report.terminal.summary import summary_lines, summary_text
 from pytest_rtmedload.report.terminal.writer import write_summary
-from pytest_rtmedload.results.details import CapacityResult, DriftResult, SlowOperation
-from pytest_rtmedload.results.model import ErrorResult, StageResult, Verdict
+from pytest_rtmedload.results.details import CapacityResult, DriftResult, ErrorResult, SlowOperation
+from pytest_rtmedload.results.model import StageResult, Verdict
 from pytest_rtmedload.text.spans import WIDTH
 from tests.report.report_builders import inconclusive_test, make_run
 

@@ -13,8 +13,8 @@ from pytest_rtmedload.text.spans import INDENT, TONES, WIDTH, Span, table, wrapp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_rtmedload.results.details import SlowOperation
-    from pytest_rtmedload.results.model import ErrorResult, StageResult, TargetResult, TestResult
+    from pytest_rtmedload.results.details import ErrorResult, SlowOperation
+    from pytest_rtmedload.results.model import StageResult, TargetResult, TestResult
     from pytest_rtmedload.text.spans import Line
 
 _SHOWN_ERRORS: Final = 5
