@@ -62,7 +62,7 @@ def load_run_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> L
     for name in list(os.environ):
         if name.startswith("RTMEDLOAD_") or name in ("API_BASE_URL", "WS_BASE_URL", "TEST_DURATION", "MAX_USERS"):
             monkeypatch.delenv(name)
-        if name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TF_BUILD"):  # what tests do is no news for our own CI
+        if name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TF_BUILD"):  # what tests do is no news to our own CI
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # only what the ini file names
     return LoadRun(pytester)

@@ -1,7 +1,7 @@
 """Which known line was said, from the sound alone: cheap, and never a line that was not said.
 
 The rule: an utterance is the known line whose spectrogram correlates best with its own, if the two also agree in every
-stretch of 0.6 s; else it is no known line. A spectrogram is cut to its speech and taken in dB over bands of the
+stretch of 0.6 s; else it is not a known line. A spectrogram is cut to its speech and taken in dB over bands of the
 telephone's range, each band less its mean, so that level, mu-law at 8 kHz and noise 27 dB below the speech count for
 little. The comparison covers both from end to end: speech that only one of them has is a stretch that does not agree.
 """
@@ -30,7 +30,7 @@ _WINDOW: Final = 1024  # 64 ms: fine enough for the lowest bands
 _HOP: Final = RATE * 25 // 1000
 _BANDS: Final = (6, 10, 14, 19, 25, 32, 41, 52, 66, 83, 104, 130, 162, 200)  # edges in FFT bins: 94 Hz to 3.1 kHz
 _FLOOR_DB: Final = 35.0  # below the loudest band there is more noise than speech
-_SPEECH_DB: Final = 24.0  # below the loudest moment, at both ends, is no speech: the noise to be borne is there
+_SPEECH_DB: Final = 24.0  # below the loudest moment, at both ends, is not speech: the noise to be borne is there
 _SHIFTS: Final = 12  # hops each way: two ends cut 100 ms differently, and what the trimming makes of it
 _STRETCH: Final = 24  # hops
 

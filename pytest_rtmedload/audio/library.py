@@ -51,7 +51,7 @@ def clip_from(source: str | os.PathLike[str] | Clip) -> Clip:
     """A shipped clip by name, a WAV file of the caller's own by path, or the clip itself.
 
     Raises:
-        ClipError: an unknown name, or a file that is no clip.
+        ClipError: an unknown name, or a file that is not a clip.
     """
     if isinstance(source, Clip):
         return source

@@ -74,7 +74,7 @@ class Cookies:
         return "; ".join(f"{name}={value}" for name, value in values.items())
 
     def keep(self, url: Url | str, lines: list[str]) -> None:
-        """Keep what a server has set; a line that is no cookie is left out, as browsers do.
+        """Keep what a server has set; a line that is not a cookie is left out, as browsers do.
 
         Args:
             url: what was asked, http or https.

@@ -28,7 +28,7 @@ def parse_duration(text: str) -> int:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(
-            f"{text.strip()!r} is no duration: write a number and its unit, such as 20ms, 1.5s, 200us or 2m"
+            f"{text.strip()!r} is not a duration: write a number and its unit, such as 20ms, 1.5s, 200us or 2m"
         )
     return round(float(match[1]) * _UNITS_NS[match[2]])
 
@@ -67,7 +67,7 @@ class DelayModel:
                 return cls("lognormal", parse_duration(median), float(sigma))
             case ("uniform", low, high) if parse_duration(low) <= parse_duration(high):
                 return cls("uniform", parse_duration(low), parse_duration(high))
-        raise ValueError(f"{text.strip()!r} is no delay: write {_FORMS}")
+        raise ValueError(f"{text.strip()!r} is not a delay: write {_FORMS}")
 
     def draw(self, generator: random.Random) -> int:
         """The next delay in nanoseconds."""

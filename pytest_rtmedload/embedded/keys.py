@@ -139,7 +139,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError(f"{text!r} is no share: write a number from 0 to 1, such as 0.05")
+        raise ValueError(f"{text!r} is not a share: write a number from 0 to 1, such as 0.05")
     return value
 
 
@@ -148,7 +148,7 @@ def number(lowest: int, highest: int = 10**9) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdecimal()) or not lowest <= int(text) <= highest:
-            raise ValueError(f"{text!r} is no whole number from {lowest} to {highest}")
+            raise ValueError(f"{text!r} is not a whole number from {lowest} to {highest}")
         return int(text)
 
     return parse
@@ -169,5 +169,5 @@ def stall(text: str) -> Pause:
     """A pause written as its length and its start: `2s@5s`."""
     length, at, start = text.partition("@")
     if not at:
-        raise ValueError(f"{text!r} is no stall: write its length and its start, such as 2s@5s")
+        raise ValueError(f"{text!r} is not a stall: write its length and its start, such as 2s@5s")
     return Pause(parse_duration(start), parse_duration(length))

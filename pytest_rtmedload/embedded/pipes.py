@@ -49,7 +49,7 @@ def on_requests(take: Callable[[dict[str, Any]], object], end: Callable[[], obje
 
 
 def say(message: Mapping[str, object]) -> None:
-    """Write one line of JSON to standard output; nobody listening any more is no error."""
+    """Write one line of JSON to standard output; nobody listening any more is not an error."""
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()

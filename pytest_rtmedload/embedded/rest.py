@@ -194,7 +194,7 @@ def _fixed(answer: FixedAnswer) -> RestReply:
 
 
 def _kind_and_data(event: object) -> tuple[str, Json]:
-    """Event Grid says `eventType`, CloudEvents say `type`; what is no event has neither."""
+    """Event Grid says `eventType`, CloudEvents say `type`; what is not an event has neither."""
     if not isinstance(event, dict):
         return "", {}
     data = event.get("data")

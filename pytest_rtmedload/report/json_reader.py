@@ -1,6 +1,6 @@
 """The run's model out of its JSON: the inverse of `json_report`, so that an old result can be drawn by today's page.
 
-The rule: what is read is exactly what the model's type hints say, field by field; whatever is not that, is no result,
+The rule: what is read is exactly what the model's type hints say, field by field; whatever is not that, is not a result,
 and the error names the place. A field that has a default may be missing, as in results of an earlier version; fields
 that the model does not know are passed over.
 """
@@ -25,7 +25,7 @@ _NO_JSON = "a truncated file, or none of a load test"
 
 
 class NotAResult(ValueError):  # noqa: N818 - says what is the case
-    """This is no result of a load test; the message is one line that says where it goes wrong."""
+    """This is not a result of a load test; the message is one line that says where it goes wrong."""
 
 
 def from_json(content: bytes) -> RunResult:
@@ -120,7 +120,7 @@ def _leaf(kind: Any, value: Any, place: str) -> Any:
 
 
 def _of(kind: type | tuple[type, ...], value: Any, place: str) -> Any:
-    """The value, if it is of this JSON type; true and false are no numbers."""
+    """The value, if it is of this JSON type; true and false are not numbers."""
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         _refuse(place, f"is not {_WORDS[kind if isinstance(kind, type) else float]}")
     return value

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
 
 DEADLINE_S: Final = 10.0
-"""From the begin of an utterance until its answer begins, where a turn does not say otherwise."""
+"""From the beginning of an utterance until its answer begins, where a turn does not say otherwise."""
 
 
 class ScenarioError(ValueError):
@@ -38,7 +38,7 @@ class TurnPlan:
     expect: tuple[str, ...]
     """A good answer holds at least one of these, in any case; empty: any answer will do."""
     deadline: float
-    """Seconds from the begin of the utterance until the answer begins."""
+    """Seconds from the beginning of the utterance until the answer begins."""
     interrupts: float | None
     """Spoken into the answer before, after so many seconds of it; None: when that has been heard."""
     think: float

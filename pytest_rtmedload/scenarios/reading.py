@@ -105,7 +105,7 @@ class _Reader:
             speaks = clip.voiced_end_ms / 1000
             raise self._wrong(
                 f"{at}: a deadline of {deadline:g} s is over before {said!r} is ({speaks:.1f} s): "
-                "it counts from the begin of the utterance"
+                "it counts from the beginning of the utterance"
             )
         interrupts = None if "interrupts" not in turn else self._seconds(at, "interrupts", turn["interrupts"])
         if interrupts is not None and number == 1:

@@ -63,7 +63,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     lines, frame = [], False
     for line in text.split("\n"):
         lines.append(_line(line, of_source=frame))
-        frame = _FRAME.match(line) is not None  # a line of source follows: names in it are no values
+        frame = _FRAME.match(line) is not None  # a line of source follows: names in it are not values
     return "\n".join(lines)
 
 

@@ -152,7 +152,7 @@ class Iterations:
             async with contextlib.AsyncExitStack() as stack:
                 entered = FixtureValues(stack, known)
                 own = {name: await entered.resolve(definition) for name, definition in own_defs.items()}
-                if state.due_ns:  # its fixtures are no part of an iteration, nor are they why it is late
+                if state.due_ns:  # its fixtures are not part of an iteration, nor are they why it is late
                     state.due_ns += time.perf_counter_ns() - start
                 await self._measured(state, arguments | own)
                 measured, state.started_ns = True, time.perf_counter_ns()  # leaving has a limit of its own

@@ -52,7 +52,7 @@ class Requirements:
 
     @property
     def undemanding(self) -> Requirements:
-        """The same for a run that was cut short, in which what was not measured is no mistake."""
+        """The same for a run that was cut short, in which what was not measured is not a mistake."""
         return Requirements(tuple(replace(criterion, demanded=False) for criterion in self.criteria), self.targets)
 
 

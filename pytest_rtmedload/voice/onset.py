@@ -3,7 +3,7 @@
 The rule: a voice activity detector decides *that* there is speech (two voiced frames in a row, so a click is none);
 *where* it began is decided by level: back over windows of 20 ms that are within 35 dB of the loudest so far and stand
 out from the noise before them. The same rule says where the caller's utterances begin and end. Leading silence and
-comfort noise are no speech: a new detector would take any noise for it, so it is made used to some. Tones are speech
+comfort noise are not speech: a new detector would take any noise for it, so it is made used to some. Tones are speech
 to it. A detector is for one onset; its cost, some 12 µs a frame, is paid only while an onset is awaited.
 
 Source of the detector: WebRTC's, over the `webrtcvad` module.

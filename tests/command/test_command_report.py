@@ -1,4 +1,4 @@
-"""`pytest-rtmedload report`: the same page again, and nothing lost by what is no result."""
+"""`pytest-rtmedload report`: the same page again, and nothing lost by what is not a result."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def test_durations(text: str, ns: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "20", "ms", "-1ms", "1h", "20 ms", "infs", "nanms", "1e3ms"])
 def test_a_wrong_duration_says_how_to_write_one(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration: write a number and its unit"):
+    with pytest.raises(ValueError, match="is not a duration: write a number and its unit"):
         parse_duration(text)
 
 

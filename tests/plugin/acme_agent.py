@@ -94,7 +94,7 @@ class AcmeAgent:
         self._expand = scope["expand"]
 
     def answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Paths that are no sockets."""
+        """Paths that are not sockets."""
         self.paths.append(request.path)
         if request.path.startswith("/talk/"):
             return None

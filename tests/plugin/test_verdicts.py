@@ -91,7 +91,7 @@ def test_errors_above_the_limit_fail_however_fast_they_are(load_run_of: LoadRun)
     )
     result = load_run_of()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*limit: lowest success rate 60 %*"])  # a criterion of the run is no test
+    result.stdout.fnmatch_lines(["*limit: lowest success rate 60 %*"])  # a criterion of the run is not a test
     result.stdout.fnmatch_lines(["*errors*40 %*> 5 %*FAIL*", "*AssertionError: the agent said no*"])
     test = load_run_of.result()["tests"][0]
     assert test["errors"][0]["count"] == 48

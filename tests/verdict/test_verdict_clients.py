@@ -1,4 +1,4 @@
-"""Official clients saturate before their services do, and the parts of an answer are no answers of their own."""
+"""Official clients saturate before their services do, and the parts of an answer are not answers of their own."""
 
 from __future__ import annotations
 

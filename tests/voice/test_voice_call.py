@@ -223,7 +223,7 @@ async def cancelled(doing: Awaitable[object], after: float) -> None:
 
 @pytest.mark.parametrize("doing", ["greeted", "say", "heard", "sounding"])
 async def test_cut_off_while_waiting(talker: Talker, calling: Calling, doing: str) -> None:
-    """`say` is no measurement: what is cut off there is the iteration."""
+    """`say` is not a measurement: what is cut off there is the iteration."""
     async with serving(answering(says(3_000)) if doing == "sounding" else listening) as agent:
         call = calling(agent.port)
         await call.connect()

@@ -172,7 +172,7 @@ class HttpClient:
             auth: `(name, password)`, `BearerAuth`, `DigestAuth`, or a function of method and target that gives headers.
             follow_redirects: whether a redirect is followed; each request of the chain is a sample of its own.
             timeout: seconds, text, or an `httpx.Timeout`: see `seconds_of`; None for no limit.
-            expect: the only statuses that are no failure; without it all below 400.
+            expect: the only statuses that are not a failure; without it all below 400.
             name: the metric, instead of `METHOD /path`.
             **unknown: what httpx knows and this does not, refused in one line.
 

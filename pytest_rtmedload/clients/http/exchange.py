@@ -1,6 +1,6 @@
 """Requests that may take more than one exchange: a challenge that is answered, redirects that are followed.
 
-Each exchange is a sample. One that the protocol needs (a challenge, a redirect on the way) is no failure.
+Each exchange is a sample. One that the protocol needs (a challenge, a redirect on the way) is not a failure.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def exchange(send: Send, find: Find, asked: Asked, expect: Expect, *, foll
         send: makes one exchange and measures it.
         find: gives the target of a method and an absolute URL.
         asked: the request.
-        expect: the statuses that are no failure.
+        expect: the statuses that are not a failure.
         follow: whether redirects are followed.
 
     Raises:

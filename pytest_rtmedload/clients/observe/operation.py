@@ -52,7 +52,7 @@ class ObservedOperation:
                 error.counted = True  # type: ignore[union-attr]
 
     def drop(self) -> bool:
-        """It is no operation of the agent after all. Returns whether it had not ended before."""
+        """It is not an operation of the agent after all. Returns whether it had not ended before."""
         if self not in self._watch.under_way:
             return False
         self._watch.under_way.discard(self)

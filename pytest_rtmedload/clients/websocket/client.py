@@ -119,7 +119,7 @@ class WebSocketClient:
     async def __anext__(self) -> Message:
         """The next message, as `recv`; ends when the agent or this client says goodbye.
 
-        A cancellation is no sample here: nobody knows how many messages a reader in the background is still due.
+        A cancellation is not a sample here: nobody knows how many messages a reader in the background is still due.
         """
         start = perf_counter_ns()
         try:
@@ -211,7 +211,7 @@ class WebSocketClient:
     ) -> Message:
         """Send a message and wait for its answer: one sample.
 
-        Messages that are no answer stay available to `recv`, and so does an answer that comes too late.
+        Messages that are not an answer stay available to `recv`, and so does an answer that comes too late.
 
         Args:
             message: what to send.
@@ -269,7 +269,7 @@ class WebSocketClient:
         return (read - start) / 1e6
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection, which is no sample; does nothing when there is none.
+        """Close the connection, which is not a sample; does nothing when there is none.
 
         Args:
             code: 1000, or an application's own (3000 to 4999).

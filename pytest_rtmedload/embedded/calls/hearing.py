@@ -28,7 +28,7 @@ _LOWEST: Final = SILENT_RMS**2
 _ABOVE_NOISE: Final = 4.0  # 6 dB
 _LOUDEST_NOISE: Final = 330.0**2  # -40 dBFS; what is louder is somebody speaking, even if he began before the call
 _BEFORE: Final = 15  # blocks kept from before speech: a soft beginning that only its loudest part makes audible
-_SHORTEST: Final = 6  # blocks; a click is no speech
+_SHORTEST: Final = 6  # blocks; a click is not speech
 _LONGEST: Final = 6_000  # blocks; a minute of noise must not fill the memory
 _NOISE_MEMORY: Final = 150  # blocks; noise is the quietest of the last one or two times as many
 

@@ -107,5 +107,5 @@ class VoiceSettings:
 def _close_code(text: str) -> int:
     code = number(1000, 4999)(text)
     if code < 3000 and code not in _GOING_AWAY_CODES:
-        raise ValueError(f"{text!r} is no close code: write 1000, 1001, 1006 (reset), 1011, 1013 or 3000 to 4999")
+        raise ValueError(f"{text!r} is not a close code: write 1000, 1001, 1006 (reset), 1011, 1013 or 3000 to 4999")
     return code

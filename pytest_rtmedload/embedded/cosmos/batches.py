@@ -48,7 +48,7 @@ def _carry_out(items: Items, operation: Any) -> CosmosAnswer:
     item_id, match = operation.get("id", ""), operation.get("ifMatch", "")
     body: Any = operation.get("resourceBody")  # whatever it is, it is checked where it is stored
     if not isinstance(item_id, str):
-        raise bad_request(f"the id of a batch operation is no string: {item_id!r}")
+        raise bad_request(f"the id of a batch operation is not a string: {item_id!r}")
     match operation.get("operationType"):
         case "Create":
             return items.create(body)

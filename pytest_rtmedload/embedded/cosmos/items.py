@@ -122,7 +122,7 @@ def checked_id(item_id: Any) -> str:
     if item_id is None or item_id == "":
         raise bad_request("The input content is invalid because the required properties - 'id; ' - are missing")
     if not isinstance(item_id, str):
-        raise bad_request(f"The input content is invalid because 'id' is no string: {item_id!r}")
+        raise bad_request(f"The input content is invalid because 'id' is not a string: {item_id!r}")
     if len(item_id.encode()) > MAX_ID or not _NOT_IN_ID.isdisjoint(item_id):
         raise bad_request(f"'id' must have at most {MAX_ID} bytes and none of / \\ ? #: {item_id[:100]!r}")
     return item_id

@@ -36,7 +36,7 @@ class Page(NamedTuple):
         try:
             size = int(request.header(b"x-ms-max-item-count") or -1)
         except ValueError:
-            raise bad_request("x-ms-max-item-count is no whole number") from None
+            raise bad_request("x-ms-max-item-count is not a whole number") from None
         if size == 0 or size < -1:
             raise bad_request("x-ms-max-item-count must be -1 or at least 1")
         return cls(DEFAULT_PAGE if size == -1 else size, _continuation(request.header(b"x-ms-continuation"), digest))

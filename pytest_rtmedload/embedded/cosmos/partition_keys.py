@@ -65,7 +65,7 @@ class PartitionKeyDefinition:
         """The key a query names, or, ending in a comma, what the keys of all its partitions begin with.
 
         Raises:
-            CosmosError: 400, it is no array, or too long.
+            CosmosError: 400, it is not an array, or too long.
         """
         values = _values(text)
         if len(values) >= len(self.paths):

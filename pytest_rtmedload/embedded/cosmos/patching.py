@@ -42,7 +42,7 @@ def patch(document: Document, operations: Any) -> None:
 
 def _split(path: Any) -> list[str]:
     if not isinstance(path, str) or not path.startswith("/") or path == "/":
-        raise bad_request(f"{path!r} is no path of a patch operation: write it as /property/0")
+        raise bad_request(f"{path!r} is not a path of a patch operation: write it as /property/0")
     parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
     if parts[0] in _SYSTEM:
         raise bad_request(f"{path} is a property that cannot be patched")

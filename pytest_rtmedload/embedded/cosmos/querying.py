@@ -54,7 +54,7 @@ def parse_body(request: CosmosRequest) -> tuple[str, dict[str, Any]]:
     """The text and the parameters of a query.
 
     Raises:
-        CosmosError: 400, the body is no query.
+        CosmosError: 400, the body is not a query.
     """
     body = request.json_object()
     text, parameters = body.get("query"), body.get("parameters")

@@ -187,7 +187,7 @@ def stamped(properties: Properties, rid: str, clock: Clock) -> Properties:
 
 
 def check_ttl(ttl: Any, name: str) -> None:
-    """Refuse what is no time to live.
+    """Refuse what is not a time to live.
 
     Raises:
         CosmosError: 400, neither -1 nor a number of seconds.

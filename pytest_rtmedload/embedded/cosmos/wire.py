@@ -60,7 +60,7 @@ class CosmosRequest(NamedTuple):
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            raise bad_request(f"The request body is no valid JSON: {error}") from None
+            raise bad_request(f"The request body is not valid JSON: {error}") from None
 
     def json_object(self) -> dict[str, Any]:
         """The body, which is an object.

@@ -20,7 +20,7 @@ class Wording(NamedTuple):
 
 
 class ApiError(Exception):
-    """An answer that is no success. `openai` and `azure` are how each of them words it."""
+    """An answer that is not a success. `openai` and `azure` are how each of them words it."""
 
     def __init__(
         self,

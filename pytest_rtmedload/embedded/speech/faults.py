@@ -89,7 +89,7 @@ class SpeechFault:
         late = bool(at)
         kind, value = _split(name)
         if kind is None or text != name + at or (late and kind not in _EARLY_OR_LATE):
-            raise ValueError(f"{text!r} is no fault: there are {', '.join(names())}")
+            raise ValueError(f"{text!r} is not a fault: there are {', '.join(names())}")
         return cls(kind, value, late)
 
     @property

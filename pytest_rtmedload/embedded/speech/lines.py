@@ -1,6 +1,6 @@
 """The lines the service understands: those of the shipped clips, told by their sound.
 
-The rule: words come out only for sound that is one of the lines; all other speech is no match. What is being said is
+The rule: words come out only for sound that is one of the lines; all other speech gives no match. What is being said is
 guessed from its beginning, against the beginnings of all lines, so early hypotheses can be wrong and are corrected, as
 those of the real service.
 """

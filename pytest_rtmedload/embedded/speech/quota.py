@@ -14,7 +14,7 @@ WINDOW_NS: Final = 1_000_000_000
 
 
 class Quota:
-    """The limits of one service; None is no limit. Times are `time.perf_counter_ns`."""
+    """The limits of one service; None: no limit. Times are `time.perf_counter_ns`."""
 
     def __init__(self, concurrency: int | None, per_second: int | None) -> None:
         self._concurrency = concurrency

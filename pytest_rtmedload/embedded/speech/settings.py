@@ -120,5 +120,5 @@ def _factor(text: str) -> float:
     except ValueError:
         factor = -1.0
     if not 0 <= factor <= 10:
-        raise ValueError(f"{text!r} is no real-time factor: write a number from 0 to 10, such as 0.1")
+        raise ValueError(f"{text!r} is not a real-time factor: write a number from 0 to 10, such as 0.1")
     return factor

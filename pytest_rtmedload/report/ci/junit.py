@@ -79,7 +79,7 @@ def failure_text(test: TestResult) -> str:
 def add_criteria(config: pytest.Config, criteria: Iterable[CriterionResult], *, goals_fail: bool = False) -> str | None:
     """Add a test case for each criterion of the run to pytest's JUnit file; to be called before that is written.
 
-    A criterion is no test, so it is not logged as one: other plugins would look for a test of its node id, and
+    A criterion is not a test, so it is not logged as one: other plugins would look for a test of its node id, and
     `--last-failed` would keep it.
 
     Args:

@@ -49,13 +49,13 @@ def test_everything_can_be_set_and_faults_are_told() -> None:
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ("voice.close_code=1005", "voice.close_code: '1005' is no close code: write 1000, "),
-        ("voice.close_code=2000", "voice.close_code: '2000' is no close code"),
-        ("voice.close_code=5000", "voice.close_code: '5000' is no whole number from 1000 to 4999"),
+        ("voice.close_code=1005", "voice.close_code: '1005' is not a close code: write 1000, "),
+        ("voice.close_code=2000", "voice.close_code: '2000' is not a close code"),
+        ("voice.close_code=5000", "voice.close_code: '5000' is not a whole number from 1000 to 4999"),
         ("voice.pace=slow", "voice.pace: 'slow' is none of burst, realtime"),
-        ("voice.silent=2", "voice.silent: '2' is no share"),
-        ("voice.endpointing=200", "voice.endpointing: '200' is no duration"),
-        ("voice.max_calls=0", "voice.max_calls: '0' is no whole number from 1"),
+        ("voice.silent=2", "voice.silent: '2' is not a share"),
+        ("voice.endpointing=200", "voice.endpointing: '200' is not a duration"),
+        ("voice.max_calls=0", "voice.max_calls: '0' is not a whole number from 1"),
         ("voice.silence=1", "no embedded setting 'voice.silence'"),
     ],
 )

@@ -158,9 +158,9 @@ def test_settings_are_read_told_and_refused() -> None:
     assert "at most 400 RU/s a container" in model
     assert settings.faults == "cosmos.rus=400"
     for pair, message in {
-        "cosmos.rus=0": "cosmos.rus: '0' is no whole number from 1",
+        "cosmos.rus=0": "cosmos.rus: '0' is not a whole number from 1",
         "cosmos.delay.scan=1ms": r"no embedded setting 'cosmos.delay.scan': .*OPERATION: read, create",
-        "cosmos.error_rate=2": "cosmos.error_rate: '2' is no share",
+        "cosmos.error_rate=2": "cosmos.error_rate: '2' is not a share",
     }.items():
         with pytest.raises(ValueError, match=message):
             EmbeddedSettings.parse([pair])

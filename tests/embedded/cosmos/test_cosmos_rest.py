@@ -55,7 +55,7 @@ def test_the_account_is_where_the_client_asked(raw: RawCosmos) -> None:
         ([1], "no JSON object"),
         ({"pk": "a"}, "'id; ' - are missing"),
         ({"id": "", "pk": "a"}, "'id; ' - are missing"),
-        ({"id": 1, "pk": "a"}, "'id' is no string"),
+        ({"id": 1, "pk": "a"}, "'id' is not a string"),
         ({"id": "a/b", "pk": "a"}, "none of / "),
         ({"id": "é" * 512, "pk": "a"}, "at most 1023 bytes"),
         ({"id": "1", "pk": "b"}, "doesn't match the one specified in the header"),

@@ -27,7 +27,7 @@ def test_every_fault_reads_back(name: str) -> None:
 )
 def test_what_is_no_fault_lists_those_there_are(text: str) -> None:
     with pytest.raises(
-        ValueError, match=r"is no fault: there are 400, .*drop\[@late\], close_1000\[@late\], .*status_Error"
+        ValueError, match=r"is not a fault: there are 400, .*drop\[@late\], close_1000\[@late\], .*status_Error"
     ):
         SpeechFault.parse(text)
 
@@ -43,8 +43,8 @@ def test_a_fault_is_of_one_service_or_of_both() -> None:
     ("pair", "why"),
     [
         ("speech.fault.stt=stall", "speech.fault.stt: stt cannot fail with stall, the other service can"),
-        ("speech.tts_rtf=fast", "speech.tts_rtf: 'fast' is no real-time factor"),
-        ("speech.final=soon", "speech.final: 'soon' is no delay"),
+        ("speech.tts_rtf=fast", "speech.tts_rtf: 'fast' is not a real-time factor"),
+        ("speech.final=soon", "speech.final: 'soon' is not a delay"),
         ("speech.finale=2ms", "no embedded setting 'speech.finale': did you mean speech.final"),
         ("speech.concurrency.llm=2", "no embedded setting 'speech.concurrency.llm'"),
     ],

@@ -1,6 +1,6 @@
 """Query text → tokens.
 
-The rule: whatever is no token of the language is a syntax error that shows the character and its place.
+The rule: whatever is not a token of the language is a syntax error that shows the character and its place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JSON values as Cosmos DB's SQL compares and orders them.
 
-The rule: a property that is not there is `undefined`, which is no value: it passes through every operator and is left
+The rule: a property that is not there is `undefined`, which is not a value: it passes through every operator and is left
 out of results. Values of different kinds are never equal and have no order, except where results are sorted.
 
 Source: the service's documentation of its type system, and for `=` and `!=` across kinds the offline engine in its
@@ -33,7 +33,7 @@ Value: TypeAlias = Any
 KINDS: Final[dict[type, int]] = {
     Undefined: 0, type(None): 1, bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6,
 }  # fmt: skip
-"""The kind of a value by its Python type: `bool` is no number here. In the order in which results are sorted."""
+"""The kind of a value by its Python type: `bool` is not a number here. In the order in which results are sorted."""
 _COMPARABLE: Final = (1, 2, 3, 4)
 NUMBER: Final = 3
 _EXACT: Final = 2**53
@@ -85,7 +85,7 @@ def arithmetic(operation: Callable[[Any, Any], Any]) -> Callable[[Value, Value],
 
 
 def number(value: Any) -> Value:
-    """A Python number as JSON has it: a double beyond 2**53, undefined if it is no finite one."""
+    """A Python number as JSON has it: a double beyond 2**53, undefined if it is not a finite one."""
     if isinstance(value, int) and abs(value) > _EXACT:
         value = float(value)
     if isinstance(value, float):
