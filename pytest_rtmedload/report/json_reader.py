@@ -1,6 +1,6 @@
 """The run's model out of its JSON: the inverse of `json_report`, so that an old result can be drawn by today's page.
 
-The rule: what is read is exactly what the model's type hints say, field by field; whatever is not that, is not a result,
+The rule: what is read is exactly what the model's type hints say, field by field; anything else is not a result,
 and the error names the place. A field that has a default may be missing, as in results of an earlier version; fields
 that the model does not know are passed over.
 """

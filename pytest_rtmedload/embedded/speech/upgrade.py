@@ -1,6 +1,6 @@
 """Who gets a WebSocket: routes, keys, quotas, and the faults before there is a connection.
 
-The rule: a path that is not a service is 404, a wrong key 401, whatever faults are set; only then a quota (429) or a fault
+The rule: an unknown path is 404, a wrong key 401, whatever faults are set; only then a quota (429) or a fault
 may refuse. Requests that are not an upgrade (`/_truth`, the list of voices) are answered by the same socket.
 """
 

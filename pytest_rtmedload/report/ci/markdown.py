@@ -116,7 +116,7 @@ def _name(test: TestResult, say: Callable[[str], str]) -> str:
 
 
 def _against(test: TestResult) -> str:
-    """Why it is not PASS, if the reason is not a limit; the target that matters most, with its bounds; or what was measured."""
+    """Why it is not PASS, if not for a limit; the target that matters most, with its bounds; or what was measured."""
     target = main_target(test)
     if test.reasons and test.reasons[0] not in [target.text for target in test.targets]:
         return test.reasons[0]  # what matters more than any limit

@@ -1,6 +1,6 @@
 """JSON values as Cosmos DB's SQL compares and orders them.
 
-The rule: a property that is not there is `undefined`, which is not a value: it passes through every operator and is left
+The rule: a missing property is `undefined`, which is not a value: it passes through every operator and is left
 out of results. Values of different kinds are never equal and have no order, except where results are sorted.
 
 Source: the service's documentation of its type system, and for `=` and `!=` across kinds the offline engine in its
