@@ -101,7 +101,7 @@ class LoadRun:
         Raises:
             ValueError: a wrong argument, in one line.
             BaseException: pytest's failure when the verdict fails the test: a target given here was missed, errors
-                are above their limit, or the generator was the bottleneck.
+                are above their limit, or the load generator could have changed the verdict.
         """
         judged = await self._judged(body, arguments)
         self.finished += 1

@@ -1,6 +1,6 @@
 """What to do next, derived from the verdicts and their reasons: a reader should not have to know the statistics.
 
-Findings come first, then what keeps the run from being one: a load generator that was the bottleneck, too few samples.
+Findings come first, then what keeps the run from being one: a load generator that was too busy, too few samples.
 One advice serves all tests that need the same: ten tests with too few samples need one longer run.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_rtmedload.report import phrases
 from pytest_rtmedload.report.breaches import ALL_THE_TIME, exceeded
 from pytest_rtmedload.results.model import Kind, Verdict
+from pytest_rtmedload.results.names import NEVER_SENT
 from pytest_rtmedload.results.outcomes import CAUGHT, FAILING
 from pytest_rtmedload.text import formats
 
@@ -38,6 +39,8 @@ _BY_THE_TEST: Final = re.compile(rf"(?:\w+\.)*(?:ChecksFailed|(?:{_OWN_ERRORS})E
 """Errors that the lines of the test raise: the agent's log knows nothing of them."""
 _TOO_MUCH: Final = re.compile(r"users|starts|arrivals|shard|-n\b")
 """In the reason of an INVALID test: the load was more than the generator can make."""
+_OWN_LIMIT: Final = re.compile(rf"{NEVER_SENT}|need at least [\d,]+ open files")
+"""In the reason of an INVALID test: the generator met a limit of its process or machine; the reason has the remedy."""
 LIGHTER_HELPS: Final = ("processor", "busy", "threads", "bookkeeping", "unknown")
 """Causes of lag that less load makes smaller; the others have remedies of their own."""
 _NAMED_IDS: Final = 3
@@ -193,11 +196,14 @@ def _invalid(tests: Sequence[TestResult]) -> list[_Need]:
 
 def _cause(test: TestResult) -> str:
     """Why a test is INVALID, where that has a remedy of its own; empty where the load is what has to change."""
+    own = next((reason for reason in test.reasons if _OWN_LIMIT.search(reason)), "")
+    if own:
+        return formats.one_line(own, 2 * _LONGEST)
     first, lag = next(iter(test.reasons), ""), test.generator.lag
     if lag is not None and lag.text and lag.text in first and lag.cause not in LIGHTER_HELPS:
         return formats.one_line(f"{lag.text}; {lag.remedy}", 2 * _LONGEST)
     reason = formats.one_line(first, _LONGEST)
-    return "" if _TOO_MUCH.search(reason) and not test.generator.own_errors else reason
+    return "" if _TOO_MUCH.search(reason) else reason
 
 
 def _is_open(test: TestResult) -> bool:
@@ -207,7 +213,7 @@ def _is_open(test: TestResult) -> bool:
 def _lighter(tests: list[TestResult], *, rated: bool) -> _Need:
     """Half the load: the generator's reasons say by how much it was over only in its own terms."""
     what = "rate" if rated else "users"
-    text = f"the load generator, not the agent, was the bottleneck; halve the {what}, or add processes with -n"
+    text = f"{phrases.INVALID_MEANS}; halve the {what}, or add processes with -n"
     if not rated:
         return _Need(tests, text, _half_users(tests))
     return _Need(tests, text, f"--load-rate {max(1, math.floor(min(test.rate or 0.0 for test in tests) / 2))}")

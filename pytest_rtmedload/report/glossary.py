@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pytest_rtmedload.report import phrases
 from pytest_rtmedload.results.model import Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _open(evidence: str, *, fails: bool) -> str:
 def _invalid(tests: list[TestResult]) -> list[str]:
     if not any(test.verdict is Verdict.INVALID for test in tests):
         return []
-    return ["INVALID: the load generator, not the agent, was the bottleneck: nothing is known of the agent"]
+    return [f"INVALID: {phrases.INVALID_MEANS}, so this is not a result about the agent"]
 
 
 def _bounds(tests: list[TestResult]) -> list[str]:

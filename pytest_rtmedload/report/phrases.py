@@ -36,6 +36,8 @@ class _HasVerdict(Protocol):
 _Judged = TypeVar("_Judged", bound=_HasVerdict)
 _EXPECTED = {"xfailed": "XFAIL", "xpassed": "XPASS"}
 _ORDER = {Verdict.FAIL: 0, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 2, Verdict.PASS: 3}
+INVALID_MEANS: Final = "the load generator could have changed the verdict"
+"""In the words of `Verdict.INVALID`, wherever a report explains it."""
 _CUT_SHORT = "what stands here was measured until then"
 _WORDS = {
     PytestOutcome.FAILED: "FAIL",

@@ -14,6 +14,9 @@ ITERATION: Final = "iteration"
 PARTS: Final = frozenset({"llm.ttft", "llm.inter_token", "stt.first_partial", "tts.first_byte"})
 """Metrics of how an answer begins and goes on, of which another metric measures the whole."""
 
+NEVER_SENT: Final = "failed before anything was sent"
+"""In the reason of a test that is INVALID because the load generator met one of its own limits."""
+
 _NUMBERED: Final = re.compile(r"#\d+$")
 
 

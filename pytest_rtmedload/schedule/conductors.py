@@ -37,7 +37,7 @@ class Standing(NamedTuple):
     decided: bool
     """By evidence; more seconds would say the same."""
     spoiled: bool = False
-    """The load generator was the bottleneck: it says nothing about the agent."""
+    """The load generator could have changed the verdict, so the level says nothing about the agent."""
 
 
 class Moment(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_rtmedload.results.model import Kind, Verdict
-from pytest_rtmedload.results.names import ITERATION, OwnLimit
+from pytest_rtmedload.results.names import ITERATION, NEVER_SENT, OwnLimit
 from pytest_rtmedload.results.plan import Evidence
 from pytest_rtmedload.results.recording import Outcome, Phase
 from pytest_rtmedload.text.formats import count
@@ -31,7 +31,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "net.ipv4.ip_local_port_range",
     OwnLimit.MEMORY: "this machine ran out of memory or network buffers: use fewer users, or a larger machine",
     OwnLimit.THREADS: "this process could start no more threads: use fewer users, or an 'async def' body",
-    OwnLimit.NAMES: "this machine's name service did not answer: give the agent's IP address, or mend the resolver",
+    OwnLimit.NAMES: "this machine's name service did not answer: give the agent's IP address, or repair the resolver",
 }
 
 
@@ -97,4 +97,4 @@ def _operations(measured: Measured) -> int:
 
 
 def _line(limit: str, number: int) -> str:
-    return f"{count(number, 'operation')} failed before anything was sent: {_REMEDIES[limit]}"
+    return f"{count(number, 'operation')} {NEVER_SENT}: {_REMEDIES[limit]}"

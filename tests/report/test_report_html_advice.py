@@ -9,6 +9,7 @@ from pytest_rtmedload.report.advice import next_steps, of_test
 from pytest_rtmedload.report.breaches import exceeded
 from pytest_rtmedload.results.details import CapacityResult, ErrorResult, LagResult, SlowOperation
 from pytest_rtmedload.results.model import Kind, RunResult, ShardResult, TestResult, Verdict
+from pytest_rtmedload.results.names import NEVER_SENT
 from tests.report.report_builders import (
     bare_test,
     criterion,
@@ -247,6 +248,29 @@ def test_a_cause_of_lag_with_a_remedy_of_its_own_does_not_end_in_half_the_load(c
 
 
 def test_what_makes_a_test_invalid_is_what_is_told() -> None:
-    reason = "this machine's name service did not answer: give the agent's IP address, or mend the resolver"
+    reason = "this machine's name service did not answer: give the agent's IP address, or repair the resolver"
     sick = dataclasses.replace(invalid_test(), reasons=[reason])
     assert told(sick) == [reason]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        f"600 operations {NEVER_SENT}: this process ran out of open files: raise the limit or use fewer users",
+        f"9 operations {NEVER_SENT}: this machine ran out of memory or network buffers: use fewer users",
+        f"1 operation {NEVER_SENT}: this process could start no more threads: use fewer users, or an 'async def' body",
+        "1,300 users need at least 1,312 open files in this process, which may have 200: raise the limit",
+    ],
+)
+def test_a_limit_of_the_generators_own_gets_its_remedy_and_not_half_the_load(reason: str) -> None:
+    sick = dataclasses.replace(invalid_test(), model="closed")
+    assert not sick.generator.own_errors  # as where the fixtures of users met the limit
+    for reasons in ([reason], [*sick.reasons, reason]):
+        (advice,) = of_test(dataclasses.replace(sick, reasons=reasons))
+        assert (advice.text, advice.option) == (reason, "")
+
+
+def test_a_few_own_errors_next_to_too_much_load_still_want_half_of_it() -> None:
+    sick = dataclasses.replace(invalid_test(), model="closed", users=10)
+    few = dataclasses.replace(sick.generator, own_errors={"open files": 2})
+    assert of_test(dataclasses.replace(sick, generator=few))[0].option == "--load-users 5"

@@ -55,6 +55,7 @@ def page(run: RunResult) -> str:
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         Verdict=Verdict,
+        INVALID_MEANS=phrases.INVALID_MEANS,
     )
 
 
