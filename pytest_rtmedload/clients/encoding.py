@@ -28,7 +28,7 @@ class Body(NamedTuple):
 
     content: bytes
     kind: str | None
-    """Its Content-Type; None: the test says, or nobody does."""
+    """Its Content-Type; None where the test sets it, or where none is sent."""
 
 
 NOTHING = Body(b"", None)

@@ -1,7 +1,7 @@
-"""What a measured HTTP client raises: httpx's names, and whether the failure is in the samples already.
+"""Exceptions of the measured HTTP client, with httpx's names; `counted` is true if a failure is already a sample.
 
-Everything that is raised after a request was handed to the network is a measured operation: `counted` is true and
-nobody counts it a second time. No message carries credentials, a query string or a header's value.
+An exception raised after a request was handed to the network is a measured operation: `counted` is true, and it must
+not be counted a second time. No message carries credentials, a query string or a header's value.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class InvalidURL(ValueError):  # noqa: N818 - httpx's name
-    """A URL that cannot be asked: nothing was sent or measured."""
+    """The URL cannot be requested: nothing was sent or measured."""
 
 
 class HTTPError(Exception):
     """Base of all that goes wrong with a request."""
 
     counted = False
-    """Whether the failure is a sample already."""
+    """True if the failure is already recorded as a sample."""
 
     def __init__(self, message: str, *, request: Request) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class HTTPError(Exception):
 
 
 class RequestError(HTTPError):
-    """There is no whole answer."""
+    """The response is missing or incomplete."""
 
 
 class UnsupportedProtocol(RequestError):  # noqa: N818 - httpx's name

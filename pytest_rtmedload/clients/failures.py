@@ -1,7 +1,7 @@
 """What went wrong on the wire, in one line by which equal failures are counted together.
 
-pyreqwest tells the kind of a failure partly by class and partly in the texts of its causes (reqwest's and hyper's own);
-a text that is not known here still gives a `TransportError` with the innermost cause as its reason.
+pyreqwest reports the kind of a failure partly by class and partly in the texts of its causes (reqwest's and hyper's);
+an unknown text still gives a `TransportError` with the innermost cause as its reason.
 """
 
 from __future__ import annotations

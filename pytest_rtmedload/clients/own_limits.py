@@ -1,7 +1,7 @@
 """Failures of the load generator itself: its open files, ports, memory, threads and name service.
 
-The rule: they happen before anything is sent, so they say nothing about the agent. They are counted by kind, beside the
-samples, and the verdict (`pytest_rtmedload/verdict/own_limits.py`) says what to do.
+The rule: they happen before anything is sent, so they say nothing about the agent. They are counted by kind, next to
+the samples, and the verdict (`pytest_rtmedload/verdict/own_limits.py`) says what to do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def own_limit_in(error: BaseException | None) -> OwnLimit | None:
 
 
 def own_limit_said(text: str) -> OwnLimit | None:
-    """The same for a client that tells its causes in text only."""
+    """Like `own_limit_in`, for a client that gives its causes as text only."""
     found = _NUMBER.search(text)
     if found and found[2]:
         return _ERRNO.get(int(found[2]))
@@ -48,7 +48,7 @@ def own_limit_said(text: str) -> OwnLimit | None:
 
 
 def count_own_limit(recorder: SampleRecorder, limit: OwnLimit | None) -> None:
-    """Tell whoever keeps the samples, if it wants to know: a list in a test does not."""
+    """Report the limit to the recorder, if it accepts it: a plain list in a test does not."""
     told = getattr(recorder, "own_limit", None)
     if limit is not None and told is not None:
         told(limit)

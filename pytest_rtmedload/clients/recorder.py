@@ -1,7 +1,7 @@
-"""What a measured client needs from whoever keeps its samples; it knows nothing else of the tool.
+"""What a measured client needs from the recorder of its samples: its only dependency on the rest of the tool.
 
-Whoever keeps them may have a `count` (see `pytest_rtmedload/clients/websocket/samples.py`) and an `own_limit` (see
-`pytest_rtmedload/clients/own_limits.py`), too.
+A recorder may also have a `count` (see `pytest_rtmedload/clients/websocket/samples.py`) and an `own_limit` (see
+`pytest_rtmedload/clients/own_limits.py`).
 """
 
 from __future__ import annotations

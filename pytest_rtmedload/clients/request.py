@@ -1,4 +1,4 @@
-"""What was asked, as an answer or an error tells it."""
+"""The request that a response or an error belongs to."""
 
 from __future__ import annotations
 

@@ -163,22 +163,22 @@ class Response:
 
     @property
     def is_informational(self) -> bool:
-        """Whether the status is 1xx."""
+        """True if the status is 1xx."""
         return 100 <= self.status_code < 200
 
     @property
     def is_client_error(self) -> bool:
-        """Whether the status is 4xx."""
+        """True if the status is 4xx."""
         return 400 <= self.status_code < 500
 
     @property
     def is_server_error(self) -> bool:
-        """Whether the status is 5xx."""
+        """True if the status is 5xx."""
         return 500 <= self.status_code < 600
 
     @property
     def has_redirect_location(self) -> bool:
-        """Whether the answer says where to go instead."""
+        """True if the response redirects to another URL."""
         return self.status_code in (301, 302, 303, 307, 308) and "location" in self.headers
 
     def iter_lines(self) -> Iterator[str]:
@@ -187,17 +187,17 @@ class Response:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx."""
+        """True if the status is 2xx."""
         return 200 <= self.status_code < 300
 
     @property
     def is_redirect(self) -> bool:
-        """Whether the status is 3xx; see `follow_redirects`."""
+        """True if the status is 3xx; see `follow_redirects`."""
         return 300 <= self.status_code < 400
 
     @property
     def is_error(self) -> bool:
-        """Whether the status is 4xx or 5xx."""
+        """True if the status is 4xx or 5xx."""
         return 400 <= self.status_code < 600
 
     def raise_for_status(self) -> Response:

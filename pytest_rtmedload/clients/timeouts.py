@@ -1,4 +1,4 @@
-"""Whether an exception is a time-out, of whatever client: then its sample is censored and cannot improve a percentile.
+"""Detects time-outs of any client: the sample of a time-out is censored, so it cannot improve a percentile.
 
 The rule: known are Python's own class, the errors of this package that say so, and, as no client is imported for this,
 the names that clients give to their classes. One time-out among the causes is enough: somebody has waited. An answer

@@ -58,7 +58,7 @@ def shown(url: Url) -> str:
 
 
 def without_credentials(url: Url) -> str:
-    """The URL as an answer tells it."""
+    """The URL as a response reports it."""
     if url.username or url.password:
         return str(url.with_password(None).with_username(""))
     return str(url)
@@ -72,7 +72,7 @@ def _parsed(url: str) -> Url:
 
 
 def _harmless(url: str) -> str:
-    """A string that is no URL may still hold a password."""
+    """A string that is not a URL may still contain a password."""
     return _QUERY_OR_FRAGMENT.split(url, maxsplit=1)[0].rpartition("@")[2]
 
 

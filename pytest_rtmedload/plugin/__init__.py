@@ -69,7 +69,7 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Gen
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """Before pytest-xdist reads how many workers it shall start."""
+    """Runs before pytest-xdist reads how many workers to start."""
     asked = not hasattr(config, "workerinput") and declared.mentioned(config, "parallel")
     if asked and options_of(config).parallel:
         from pytest_rtmedload.plugin.groups import arrange  # noqa: PLC0415 - only where it is asked for
@@ -348,7 +348,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 
 def _has_run(session: pytest.Session, exitstatus: int) -> bool:
-    """Whether this was a run of load tests, even if none of them finished: its results are then the latest."""
+    """True if this was a run of load tests, even if none of them finished: its results are then the latest."""
     config = session.config
     if RUN in config.stash or config.stash.get(GROUPS, {}):
         return True

@@ -1,4 +1,4 @@
-"""What is written down while load tests run: samples one by one, and operations in debug mode, a line each.
+"""Writes events while load tests run: single samples, and in debug mode one line per operation.
 
 A terminal or a disk that refuses ends the writing, never a test.
 """
@@ -24,7 +24,7 @@ class EventLog(EventSink):
     """The journal of a run, in the process that writes the results.
 
     Args:
-        options: say what is written down.
+        options: select what is written.
         stamp: when the run started, which names its files.
         terminal: the real terminal, not what pytest captures.
         recovery: keeps results for the case that the process is killed.
@@ -51,7 +51,7 @@ class EventLog(EventSink):
             self._samples.add(nodeid, rows)
 
     def discarded(self, nodeid: str) -> None:
-        """A test begins anew, or is made once more: what it has shipped so far counts for nothing."""
+        """A test starts over or is run again: discard what it has shipped so far."""
         if self._samples is not None:
             self._samples.discard(nodeid)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_loop(nodeid: str) -> None:
-    """Virtual users are asyncio tasks; anyio may have been told to use something else."""
+    """Virtual users are asyncio tasks; anyio may be configured to use something else."""
     import asyncio  # noqa: PLC0415 - only where there are load tests
 
     try:

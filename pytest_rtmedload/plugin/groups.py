@@ -1,7 +1,7 @@
 """`--parallel`: the groups of load tests at the same time, each in a worker process of pytest-xdist.
 
-How many groups there are is known once tests were collected, and pytest-xdist wants its workers before: it is told the
-most there may be, and the controller, which collects first, starts only as many as there are groups.
+The number of groups is known only after collection, but pytest-xdist needs the number of workers before: it gets the
+maximum, and the controller, which collects first, starts only as many workers as there are groups.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_WORKERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What became of `--parallel`."""
+    """The outcome of `--parallel`."""
 
     side_by_side: bool
     """False where something rules it out."""
@@ -27,14 +27,14 @@ class Arrangement:
 
 
 def arrange(config: pytest.Config, *, debug: bool) -> Arrangement:
-    """Have pytest-xdist start workers, unless something speaks against it.
+    """Make pytest-xdist start workers, unless something rules it out.
 
     Args:
-        config: pytest's, before pytest-xdist has read how many workers it shall start.
-        debug: tests run once, for somebody who looks on.
+        config: pytest's, before pytest-xdist has read how many workers to start.
+        debug: tests run once, to be watched step by step.
 
     Raises:
-        pytest.UsageError: pytest-xdist is missing, or was told another way to use its workers.
+        pytest.UsageError: pytest-xdist is missing, or is configured to use its workers in another way.
     """
     why_not = _debugging(debug=debug) or _without_xdist(config) or _told_otherwise(config)
     if why_not is not None:

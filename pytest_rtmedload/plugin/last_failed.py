@@ -1,4 +1,4 @@
-"""What pytest remembers of failures (`--last-failed`): a load test that nobody asked for keeps its entry.
+"""What pytest remembers of failures (`--last-failed`): a load test that was not requested keeps its entry.
 
 Pytest forgets the failure of a test that is skipped, which is what happens to load tests in a run that is about other
 tests.

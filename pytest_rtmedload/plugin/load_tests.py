@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 FICTIONAL_NUMBER: Final = "+15550100000"
-"""555-0100 … 555-0199 are kept for fiction: the embedded agent rings nobody anyway."""
+"""555-0100 … 555-0199 are reserved for fiction; the embedded agent dials no numbers anyway."""
 
 
 class Tests:
@@ -50,7 +50,7 @@ class Tests:
         self._worker = Worker(link, options)
 
     def announce(self, nodeids: list[str]) -> Worker:
-        """Tell the coordinator which load tests this process has collected; returns what talks to it."""
+        """Report the collected load tests to the coordinator; returns the object that talks to it."""
         self._worker.tell(Hello(own_version()))
         self._worker.tell(Collected(nodeids))
         return self._worker

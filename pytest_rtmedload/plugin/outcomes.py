@@ -41,7 +41,7 @@ class OutcomeRecorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember how a test ended."""
-        if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures: it begins anew
+        if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures: it runs again
             self._seen.pop(report.nodeid, None)
             return
         before = self._seen.get(report.nodeid, _Seen(None))
@@ -64,12 +64,12 @@ class OutcomeRecorder:
 
     @property
     def unasked(self) -> int:
-        """How many load tests were skipped because nobody asked for them."""
+        """Number of load tests skipped because they were not requested."""
         return sum(seen.reason == UNASKED for seen in self._seen.values())
 
     @property
     def ordinary(self) -> bool:
-        """Whether anything was reported that this plugin has not skipped."""
+        """True if a test was reported that this plugin did not skip."""
         return any(seen.outcome is not PytestOutcome.DESELECTED for seen in self._seen.values())
 
     def outcomes(
@@ -97,7 +97,7 @@ class OutcomeRecorder:
 
         Args:
             session: pytest's.
-            load_tests: node ids, whose own failures are told elsewhere.
+            load_tests: node ids, whose own failures are reported elsewhere.
         """
         others = [n for n, seen in self._seen.items() if seen.outcome in FAILING and n not in load_tests]
         stopped = self._stopped or str(session.shouldfail or session.shouldstop or "")

@@ -74,7 +74,7 @@ class _Bounded(logging.Filter):
         self._last: deque[logging.LogRecord] = deque(maxlen=MOST)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the handler gets the record now."""
+        """True if the handler gets the record now."""
         with self._lock:
             self._seen += 1
             if self._seen <= MOST:

@@ -1,4 +1,4 @@
-"""The hooks that add to the results of a run, or are told about them, in the process that writes the results.
+"""The hooks that add to the results of a run or receive them, in the process that writes the results.
 
 The rule: what they do wrong is one line among the problems that the summary shows, and never costs a result.
 """
@@ -45,7 +45,7 @@ class ResultHooks:
         return facts
 
     def ci_servers(self, environment: Mapping[str, str]) -> list[CiServer]:
-        """CI servers beside those built in."""
+        """CI servers in addition to the built-in ones."""
         found = self._good("pytest_rtmedload_ci_servers", _servers, environment=environment)
         return [server for answer in found for server in answer.value]
 

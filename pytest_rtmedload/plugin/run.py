@@ -78,7 +78,7 @@ class Run:
         self._agents = AgentProvider(options)
         captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
         colour = config.getoption("color", "auto") != "no"
-        live = False if options.debug else options.live  # operations are told in lines of their own
+        live = False if options.debug else options.live  # operations are printed one per line
         self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)
         config.pluginmanager.register(LiveViewHooks(self._view), NAME)
         watch, began = RunWatch(self._view, options.targets), time.perf_counter()
@@ -146,7 +146,7 @@ class Run:
         measured = {item_of(result.nodeid) for result in results}
         load_tests = list(dict.fromkeys([*self._recorder.selected, *sorted(self.coordinator.announced), *measured]))
         outcomes = self._recorder.outcomes(load_tests, measured, self._options.redact)
-        if session is None:  # what is not reported yet is taken as it was judged
+        if session is None:  # results not yet reported are taken as judged
             outcomes = [outcome for outcome in outcomes if outcome.outcome is not PytestOutcome.INTERRUPTED]
         end = RunEnd() if session is None else self._recorder.end(session, load_tests)
         required = Requirements(self._options.criteria, self._options.stated_targets, self._options.demanded_targets)
@@ -204,7 +204,7 @@ def prepare_reports(config: pytest.Config, options: LoadConfig) -> list[str]:
 
 
 def _present(result: TestResult) -> Judged:
-    """What workers are told of a result."""
+    """What workers receive of a result."""
     return Judged(
         failed=result.failed_test,
         text=junit.failure_text(result),

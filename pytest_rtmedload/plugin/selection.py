@@ -29,7 +29,7 @@ def is_load_test(item: pytest.Item) -> bool:
 
 
 def _is_ours(item: pytest.Item, name: str) -> bool:
-    """Whether a test asks for our fixture of this name, and not for one of its own project's, or a parameter."""
+    """True if a test asks for our fixture of this name, and not for one of its own project's, or a parameter."""
     if name not in getattr(item, "fixturenames", ()):
         return False
     found = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask which fixture a name stands for
@@ -48,7 +48,7 @@ def wanted(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> boo
 
 
 def _failed_last(item: pytest.Item) -> bool:
-    """Whether `--last-failed` is about this test."""
+    """True if `--last-failed` is about this test."""
     from pytest_rtmedload.plugin.last_failed import last_failed  # noqa: PLC0415 - only with that option
 
     return item.nodeid in last_failed(item.config)
@@ -67,12 +67,12 @@ def why_not(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> st
 
 
 def is_deselection(reason: str) -> bool:
-    """Whether a test was skipped by `why_not`, and by nobody else."""
+    """True if a test was skipped for a reason given by `why_not`."""
     return reason == UNASKED or reason.startswith(ONLY_IN)
 
 
 def asked_for(config: pytest.Config, options: LoadConfig) -> bool:
-    """Whether load tests were asked for, whatever was collected."""
+    """True if load tests were requested, regardless of what was collected."""
     return options.sized_by_command_line or chosen_only_by("load", config.getoption("markexpr", "") or "", set())
 
 

@@ -32,7 +32,7 @@ RECOVERED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def side_by_side(config: pytest.Config) -> bool:
-    """Whether the groups of load tests run at the same time."""
+    """True if the groups of load tests run at the same time."""
     return PARALLEL in config.stash and config.stash[PARALLEL].side_by_side
 
 

@@ -1,7 +1,7 @@
 """uvloop for async tests, where it was asked for.
 
 pytest-asyncio asks *every* async test for its loops as soon as one plugin answers, so this plugin is registered on
-demand only: nobody's event loop changes because load tests are installed.
+demand only: installing the plugin changes no project's event loop.
 """
 
 from __future__ import annotations

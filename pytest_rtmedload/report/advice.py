@@ -29,7 +29,7 @@ RESERVE: Final = 1.15
 LONGEST_S: Final = 3600
 """A run that would have to be longer than that is not the way to a verdict."""
 SMOKE: Final = "smoke"
-"""The suite that judges no latency: a longer run of it would tell nothing more."""
+"""The suite that judges no latency: a longer run of it would show nothing more."""
 SHORT_SUITES: Final = {"quick": "--suite standard"}
 """Suites that leave much open, and what to type for the next."""
 MOST_FAILURES: Final = 3
@@ -80,7 +80,7 @@ def of_test(test: TestResult) -> list[Advice]:
 
 
 def _counts(test: TestResult) -> bool:
-    """Whether something is to be done about a test: not about one that was superseded, or failed as expected."""
+    """True if a test needs action: not if it was superseded, skipped, or failed as expected."""
     return not (test.superseded or test.outcome in ("xfailed", "skipped") or CAUGHT in test.reasons)
 
 
@@ -238,7 +238,7 @@ def _inconclusive(tests: Sequence[TestResult], suite: str) -> list[_Need]:
     if beyond:
         users = 2 * max(test.users for test in beyond)
         needs.append(
-            _Need(beyond, "an hour would not tell; make more samples with more users", f"--load-users {users}")
+            _Need(beyond, "an hour would not be enough; collect more samples with more users", f"--load-users {users}")
         )
     return needs
 

@@ -1,6 +1,6 @@
 """Since when a limit was exceeded: a time to look for in the agent's log, or a load from which on.
 
-The seconds of the measured phase tell it, each by its own percentile: a hint where to look, and no verdict.
+Derived from the seconds of the measured phase, each by its own percentile: a hint where to look, not a verdict.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALL_THE_TIME: Final = "all the time"
 
 
 def exceeded(test: TestResult, target: TargetResult) -> str:
-    """Since when, or from how many users on, a percentile was above its limit; empty where that cannot be told."""
+    """Since when, or from how many users on, a percentile was above its limit; empty where that is unknown."""
     stage = _first_failed(test.stages, target)
     if stage is not None:
         return f"from {formats.count(stage.users, 'user')} on ({formats.one_line(stage.name)})"

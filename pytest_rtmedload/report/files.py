@@ -79,7 +79,7 @@ def write_reports(
         run: the finished or interrupted run.
         directory: created when missing.
         stamp: names the files, `load_test_report_<YYYYmmdd_HHMMSS>…`; a second run in that second gets `_2`.
-        samples: the file of samples, complete, which is given the name it should have beside the others.
+        samples: the file of samples, complete, which is renamed to match the other files.
         problems: what went wrong before; one line each.
         further: the content of further reports, by the ending of their names.
         latest: False for a run that is not the latest: the `latest` copies stay as they are.
@@ -214,7 +214,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
     Args:
         path: of the file.
         content: all of it.
-        durable: whether it shall survive a machine that stops right afterwards.
+        durable: whether it must survive a machine that stops right afterwards.
 
     Raises:
         OSError: it could not be written; nothing has changed.

@@ -127,7 +127,7 @@ class RecoveryFile:
 
 @dataclass(slots=True)
 class _Events:
-    """What a file tells."""
+    """What has been read from a file."""
 
     result: dict[str, Any] | None = None
     tests: list[dict[str, Any]] = field(default_factory=list)
@@ -175,10 +175,10 @@ def recover_all(directory: Path) -> Iterator[str]:
 
 
 def read_partial(lines: BinaryIO) -> RunResult:
-    """The run that a file tells of; a last line that is not whole was being written when the run was killed.
+    """The run recorded in a file; an incomplete last line was being written when the run was killed.
 
     Raises:
-        NotAResult: it tells of none.
+        NotAResult: the file does not hold a run.
     """
     events = _Events()
     for line in lines:
@@ -208,7 +208,7 @@ def _take(events: _Events, line: bytes) -> None:
 
 
 def _supersede(tests: list[dict[str, Any]], nodeid: str) -> None:
-    """This test was made once more, as its first run was INVALID."""
+    """This test was run again, because its first run was INVALID."""
     for test in tests:
         if test["nodeid"] == nodeid:
             test["superseded"], test["failed_test"] = True, False

@@ -52,7 +52,7 @@ class SampleFile:
         self._size = 0
         self._marks: dict[str, tuple[int, int]] = {}  # test → size of the file when it began, and what it wrote since
         self.path: Path | None = None
-        """The file, once there is one; whoever moves it says so."""
+        """The file, once it exists; set again by the code that moves it."""
         self.problem: str | None = None
         """Why samples are missing; one line."""
 
@@ -66,7 +66,7 @@ class SampleFile:
             self._do(lambda batch=batch: self._write_batch(nodeid, batch))  # type: ignore[misc]  # binds the batch
 
     def discard(self, nodeid: str) -> None:
-        """What this test has shipped since it began counts for nothing: it is made anew."""
+        """Discard the samples of this test so far: it is run again."""
         self._do(lambda: self._forget(nodeid))
 
     def close(self) -> None:

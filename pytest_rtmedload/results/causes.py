@@ -26,4 +26,4 @@ class Cause(StrEnum):
     STOPPED = "stopped"
     """The process neither ran nor waited for a processor, and no code kept it."""
     UNKNOWN = "unknown"
-    """The operating system does not tell how long a thread waited for a processor."""
+    """The operating system does not report how long a thread waited for a processor."""

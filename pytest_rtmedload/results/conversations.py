@@ -44,7 +44,7 @@ class Conversations:
         self._keep([call], [call])
 
     def admits(self, call: Conversed) -> bool:
-        """Whether this call would be kept, were it added."""
+        """True if this call would be kept when added."""
         if len(self.sample) < MOST or len(self.slow) < MOST_SLOW:
             return True
         return call.draw < self.sample[-1].draw or call.loop_ms > self.slow[-1].loop_ms

@@ -1,4 +1,4 @@
-"""What a result tells beyond verdict and percentiles: how it changed over time, what was slow, examples of calls.
+"""Parts of a result other than verdict and percentiles: changes over time, slow operations, examples of calls.
 
 As in the model: what could not be measured is None, never 0.
 """
@@ -11,7 +11,7 @@ from typing import Final
 from pytest_rtmedload.text.comparisons import number
 
 WORTH_TELLING: Final = 0.25
-"""Cores that other processes use before it is told: less belongs to every machine."""
+"""Other processes' use is reported from this many cores on: less is normal on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class CapacityResult:
 
 @dataclass(frozen=True, slots=True)
 class DriftResult:
-    """Whether the last third of the measured phase was slower than the first."""
+    """True if the last third of the measured phase was slower than the first."""
 
     metric: str
     percentile: str
@@ -74,11 +74,11 @@ class ConversationTurn:
     said: str
     """Its words."""
     answer: str
-    """The answer's words, where the agent tells them."""
+    """The answer's words, where the agent reports them."""
     speech_begin_ms: float | None
     speech_end_ms: float | None
     endpointing_ms: float | None
-    """How long the agent waited to be sure that the caller had finished, where it tells."""
+    """How long the agent waited to be sure that the caller had finished, where it reports that."""
     onset_ms: float | None
     """The answer began to be heard."""
     end_ms: float | None
@@ -97,7 +97,7 @@ class ConversationResult:
     kind: str
     """`typical` or `slow`: by the median of its `voice.loop` among all calls."""
     call: str
-    """The id the agent was told."""
+    """The id that was sent to the agent."""
     tag: str
     """The scenario, where the test is tagged with one."""
     duration_ms: float
@@ -117,7 +117,7 @@ class LagCause:
 
 @dataclass(frozen=True, slots=True)
 class LagResult:
-    """Lag above the limit, what caused it, and who used the processors meanwhile; over all shards."""
+    """Lag above the limit, what caused it, and what used the processors at the time; over all shards."""
 
     total_ms: float
     """Measured time with lag above the limit."""
@@ -132,7 +132,7 @@ class LagResult:
     causes: list[LagCause] = field(default_factory=list)
     """The largest, largest first."""
     cores: int | None = None
-    """Of the machine; this and the next two are None where the system does not tell."""
+    """Of the machine; this and the next two are None where the system does not report it."""
     other_cores: float | None = None
     """What processes that do not belong to the run used of them."""
     agent_cores: float | None = None
@@ -160,7 +160,7 @@ class CallTape:
     """A call that was written down; paths are relative to the folder of the results."""
 
     call: str
-    """The id the agent was told."""
+    """The id that was sent to the agent."""
     wav: str
     """Stereo: the caller left, the agent as it was heard right."""
     picture: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES: Final = 200
 MOST_PATTERNS: Final = 50
-"""Patterns kept beside the names."""
+"""Most patterns kept, in addition to the names."""
 MOST_VALUES: Final = 20
 """A segment with more values than this varies."""
 ANY: Final = "{…}"
@@ -89,7 +89,7 @@ class BoundedNames:
 
     @property
     def folded(self) -> bool:
-        """Whether a name was folded."""
+        """True if a name was folded."""
         return self._folding is not None
 
     def name(self, name: str) -> str:

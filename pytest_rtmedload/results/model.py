@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
-    """Too few samples to tell either way."""
+    """Too few samples to decide either way."""
     INVALID = "INVALID"
     """The load generator could have changed the verdict."""
 
@@ -231,7 +231,7 @@ class TestResult:
     reasons: list[str]
     """Why the verdict is not PASS, most important first; one line each."""
     failed_test: bool
-    """Whether pytest reports the test as failed, under its evidence mode."""
+    """True if pytest reports the test as failed, under its evidence mode."""
     complete: bool
     """False when the test was cut short: what stands here is partial."""
     users: int
@@ -262,7 +262,7 @@ class TestResult:
     generator: GeneratorResult
     timeline: list[TimelinePoint]
     superseded: bool = False
-    """True for a run that was INVALID and was made once more: it is shown, and counts for nothing."""
+    """True for an INVALID run that was repeated: it is shown, but not counted."""
     recordings: list[CallTape] = field(default_factory=list)
     """The calls to listen to: the first ones of each process."""
     shape: str = "steady"
@@ -271,7 +271,7 @@ class TestResult:
     """Empty when the load was the same throughout."""
     capacity: CapacityResult | None = None
     drift: list[DriftResult] = field(default_factory=list)
-    """Of steady tests that were long enough to tell."""
+    """Only for steady tests that were long enough."""
     beside: list[str] = field(default_factory=list)
     """Node ids of the load tests that ran at the same time: with `--parallel` only."""
     slowest: list[SlowOperation] = field(default_factory=list)
@@ -279,7 +279,7 @@ class TestResult:
     conversations: list[ConversationResult] = field(default_factory=list)
     """A typical and a slow call, turn by turn."""
     notes: list[str] = field(default_factory=list)
-    """What a reader should know beside the verdict (clusters assumed independent, embedded agent, …)."""
+    """What a reader should know in addition to the verdict (clusters assumed independent, embedded agent, …)."""
     planned_rate: float | None = None
     """Most arrivals per second of the open model, as planned; None in the closed one."""
     outcome: str = ""
@@ -360,7 +360,7 @@ class Summary:
     errored: int = 0
     """Of `failed`: tests with a fixture that failed, in set-up or tear-down."""
     deselected: int = 0
-    """Load tests that nobody asked for, or that the suite leaves out."""
+    """Load tests that were not requested, or that the suite leaves out."""
     other_failures: int = 0
     """Ordinary tests of the same pytest run that failed, and modules that could not be collected."""
     iterations: int = 0

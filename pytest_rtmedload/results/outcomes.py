@@ -1,6 +1,6 @@
 """How pytest ended each load test of a run, and the run itself: the record that every report reads.
 
-A verdict says what was measured; an outcome says what pytest told its user. Both are needed: a fixture may fail beside
+A verdict says what was measured; an outcome says what pytest reported. Both are needed: a fixture may fail after
 a good measurement, and a test that is expected to fail does not fail the run.
 """
 
@@ -30,7 +30,7 @@ class PytestOutcome(StrEnum):
     NOT_RUN = "not_run"
     """The run was stopped before it began."""
     DESELECTED = "deselected"
-    """This plugin skipped it: nobody asked for load tests, or the suite leaves it out."""
+    """This plugin skipped it: load tests were not requested, or the suite leaves it out."""
 
 
 CAUGHT = "the test caught this failure and passed"

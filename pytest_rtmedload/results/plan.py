@@ -42,7 +42,7 @@ class Target:
     limit: float
     """Milliseconds for latencies, a fraction for errors, per second for rates, the value's own unit for values."""
     default: bool = False
-    """True when nobody asked for it: the error limit every test has."""
+    """True for the error limit that every test has without asking for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Stage:
     """What is judged of it, in whole seconds since the start line."""
     end: float
     health: Health | None = None
-    """What the load generator observed of itself meanwhile; None when that is not known."""
+    """What the load generator observed about itself during that time; None when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class TestPlan:
     invalid: tuple[str, ...] = ()
     """Reasons known to the coordinator for which nothing can be concluded, such as a lost shard."""
     awaited_nothing: bool = False
-    """Whether the body never gave control to the event loop."""
+    """True if the body never yielded to the event loop."""
     shape: str = "steady"
     """As it was written."""
     stages: tuple[Stage, ...] = ()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_ERROR_GROUPS = 50
 """Distinct messages kept per test; the rest are counted together, so that a storm cannot fill the memory."""
 MAX_PLACES = 50
-"""TestLocations in code that are told as causes of lag."""
+"""Most code locations kept as causes of lag."""
 OTHER_ERRORS = "(further distinct messages)"
 
 
@@ -158,7 +158,7 @@ class Health:
     own_errors: dict[tuple[str, str], int] = field(default_factory=dict)
     """(`OwnLimit`, phase) → failures of the generator itself, which are failed samples, too."""
     watched_ns: int = 0
-    """Time over which the next four were measured; 0 where the system does not tell."""
+    """Time over which the next four were measured; 0 where the system does not report it."""
     cores_ns: int = 0
     """What all processors of the machine could have given."""
     machine_ns: int = 0

@@ -1,6 +1,6 @@
-"""Samples one by one, for who wants to work with them himself: with `--load-samples` only.
+"""Single samples, for analysis outside this plugin: only with `--load-samples`.
 
-They are written as they come and never merged or kept, so they travel beside the recording, as arrays.
+They are written as they arrive and never merged or kept, so they are sent separately from the recording, as arrays.
 """
 
 from __future__ import annotations

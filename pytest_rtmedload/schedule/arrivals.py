@@ -29,7 +29,7 @@ class RateSpan(NamedTuple):
         return (self.end - self.begin) * (self.first + self.last) / 2
 
     def when(self, amount: float) -> float:
-        """The moment at which so many arrivals are due since the beginning of this span."""
+        """The time at which this number of arrivals is due, counted from the beginning of this span."""
         if not amount:
             return self.begin
         slope = (self.last - self.first) / (self.end - self.begin)

@@ -29,9 +29,9 @@ LEAD_S: Final = 0.5
 PATIENCE_S: Final = 60.0
 """How long users that are too many may take to finish what they are at."""
 PROOF: Final = 4
-"""The level that was found is held up to so many times as long as the others, if it takes that to prove it."""
+"""The level that was found is held up to this many times as long as the others, if the proof needs it."""
 PRECISION: Final = 0.05
-"""Levels closer together than this share are not told apart: run-to-run differences are larger."""
+"""Levels closer together than this share are not distinguished: run-to-run differences are larger."""
 
 
 class Search:

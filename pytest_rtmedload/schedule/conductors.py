@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
     at: float
     kind: str
-    """`users`: from now on so many over all shards; `end`: no iteration starts any more."""
+    """`users`: the number over all shards from now on; `end`: no more iterations start."""
     value: float = 0.0
 
 
@@ -33,7 +33,7 @@ class Standing(NamedTuple):
     """How the targets stood in some seconds of a test."""
 
     met: bool
-    """As far as can be told: by the point estimate where the evidence does not decide."""
+    """By the evidence, or by the point estimate where the evidence does not decide."""
     decided: bool
     """By evidence; more seconds would say the same."""
     spoiled: bool = False
@@ -45,7 +45,7 @@ class Moment(Protocol):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start line that all shards have told about."""
+        """Seconds since the start line that all shards have reported."""
 
     @property
     def users(self) -> int:
@@ -66,7 +66,7 @@ class Conductor:
         raise NotImplementedError
 
     def commands(self) -> list[Command]:
-        """What the shards are told, in order of time."""
+        """The commands for the shards, in order of time."""
         raise NotImplementedError
 
     def arrivals(self, seed: int) -> Iterator[float]:  # noqa: ARG002 - for those that draw
@@ -142,7 +142,7 @@ def phases_until(spec: LoadSpec, end: float) -> dict[Phase, tuple[float, float]]
 
 
 def rise(begin: float, seconds: float, first: int, last: int) -> list[Command]:
-    """Users are added one by one, evenly over so many seconds; at once when there is no time for it."""
+    """Users are added one by one, evenly over `seconds`; all at once when that is 0."""
     if seconds <= 0:
         return [Command(begin, "users", last)]
     more = last - first

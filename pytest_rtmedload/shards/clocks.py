@@ -1,6 +1,6 @@
-"""How far two processes' monotonic clocks are apart: a start line must mean the same moment to all shards.
+"""The offset between two processes' monotonic clocks: a start line must mean the same moment to all shards.
 
-Processes of one machine share that clock. An offset that cannot be told from none is therefore taken as none: the
+Processes of one machine share that clock. An offset that cannot be distinguished from 0 is therefore taken as 0: the
 round trip of a message between two busy processes is longer than any error that could be corrected by it.
 """
 
@@ -29,7 +29,7 @@ class ClockExchange(NamedTuple):
 
 
 def offset_ns(exchanges: Iterable[ClockExchange]) -> int:
-    """The other clock less one's own, in nanoseconds (Cristian's algorithm); 0 when that cannot be told from 0."""
+    """The other clock less one's own, in nanoseconds (Cristian's algorithm); 0 within the uncertainty."""
     best = min(exchanges, key=lambda exchange: exchange.round_trip)
     offset = best.answered - (best.asked + best.heard) // 2
     return offset if abs(offset) > best.round_trip // 2 + 1 else 0

@@ -47,7 +47,7 @@ class Coordinator:
     Args:
         config: the options.
         agents: finds the agent.
-        present: what workers are told of a result.
+        present: converts a result to what workers receive.
         observer: watches, for a live view.
         clock: seconds, monotonic.
         began: when the run began, on that clock; now, if left out.
@@ -293,7 +293,7 @@ class Coordinator:
             self._steer(test)
 
     def _steer(self, test: TestProgress) -> None:
-        """All shards have told how the agent does: the conductor may have something to say to that."""
+        """All shards have reported their interim results: the conductor may react."""
         if test.interrupted is not None:
             return
         try:
@@ -382,7 +382,7 @@ class Coordinator:
         return result
 
     def _drop(self) -> TestProgress:
-        """There is no test any more."""
+        """All tests have ended."""
         test, self._test = self._now, None
         if test.running:
             self._observer.finished(test.spec)

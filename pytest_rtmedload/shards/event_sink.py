@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class EventSink:
-    """A journal that nobody keeps: what is to be kept is for subclasses."""
+    """Ignores all events; subclasses override those they need."""
 
     def began(self, nodeid: str) -> None:
         """The start line of a test was drawn."""
@@ -21,7 +21,7 @@ class EventSink:
         """A shard shipped its samples one by one: with `--load-samples`."""
 
     def discarded(self, nodeid: str) -> None:
-        """A test begins anew, or is made once more: what it has shipped so far counts for nothing."""
+        """A test starts over or is run again: discard what it has shipped so far."""
 
     def judged(self, result: TestResult) -> None:
         """A test has its verdict."""

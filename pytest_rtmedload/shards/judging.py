@@ -1,4 +1,4 @@
-"""What became of the load tests of a run: each is judged when its last shard has shipped, or nothing more comes."""
+"""The results of a run's load tests: each is judged when its last shard has shipped or nothing more can arrive."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Verdicts:
     Args:
         config: the options.
         agents: knows whether the agent is still there.
-        present: what a worker is told of a result.
+        present: converts a result to what a worker receives.
     """
 
     def __init__(self, config: LoadConfig, agents: AgentProvider, present: Callable[[TestResult], Judged]) -> None:
@@ -77,7 +77,7 @@ class Verdicts:
         return Now(elapsed, test.users, test, targets)
 
     def last_of(self, nodeid: str) -> Judged | None:
-        """The last result of a pytest item as it is told to workers; None when it came to none."""
+        """The last result of a pytest item as it is sent to workers; None if it has no result."""
         mine = [result for result in self.results if f"{result.nodeid}#".startswith(f"{nodeid}#")]
         return self.present(mine[-1]) if mine else None
 

@@ -34,10 +34,10 @@ class Refused(Exception):  # noqa: N818 - a decision of the coordinator, which t
 
 
 class StartOver(Exception):  # noqa: N818 - an order of the coordinator
-    """The load test begins anew on all shards: there is an agent now."""
+    """The load test starts over on all shards: an agent is available now."""
 
     def __init__(self, assigned: Assign) -> None:
-        super().__init__("the load test begins anew")
+        super().__init__("the load test starts over")
         self.assigned = assigned
 
 
@@ -54,7 +54,7 @@ class Messenger(Protocol):
 
         Raises:
             Refused: the coordinator ends the test, or is gone.
-            StartOver: the coordinator lets the test begin anew.
+            StartOver: the coordinator makes the test start over.
         """
 
     def messages(self) -> Iterator[ToWorker]:

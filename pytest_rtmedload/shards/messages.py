@@ -1,7 +1,7 @@
 """The messages between the coordinator and its workers: one class for each kind, and which end sends it.
 
 The rule: a message is plain data. Within one process it is handed over as it is, between processes it is pickled. One
-that belongs to a load test under way names the attempt: a test may begin anew, and what shards still say about the
+that belongs to a load test under way names the attempt: a test may start over, and what shards still say about the
 attempt before is ignored.
 """
 
@@ -88,7 +88,7 @@ class OfAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ClockAsked(OfAttempt):
-    """What time is it at the coordinator? Nanoseconds of the worker's monotonic clock."""
+    """Asks for the coordinator's time; has the nanoseconds of the worker's monotonic clock."""
 
     asked: int
 
@@ -138,7 +138,7 @@ class Done(ShippedSamples):
     refused: str | None = None
     """Why the shard could not begin: what this process lacks."""
     awaited_nothing: bool = False
-    """Whether the body was run and never waited for anything."""
+    """True if the body ran without ever waiting for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Assign:
     url: str | None
     """The agent's; None while no test has needed one."""
     family: Family
-    """The processes of this run, to tell their processor time from that of others."""
+    """The processes of this run, to separate their processor time from that of others."""
 
 
 @dataclass(frozen=True, slots=True)

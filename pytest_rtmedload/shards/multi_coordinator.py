@@ -60,7 +60,7 @@ class Coordination(Protocol):
 
 
 class MultiCoordinator:
-    """A coordinator for each worker, behind the face of one.
+    """One coordinator per worker, with the interface of a single one.
 
     Args:
         coordinator: makes one, given what it is to wait for as `holding`. All share the agent's provider, observer,
@@ -69,7 +69,7 @@ class MultiCoordinator:
 
     def __init__(self, coordinator: Callable[..., Coordinator]) -> None:
         self._make = coordinator
-        self._first = coordinator()  # serves nobody: it knows when the run began, and what to say of an unknown test
+        self._first = coordinator()  # has no worker: it knows when the run began, and how to answer for an unknown test
         self._coordinators = [self._first]
         self.stopping: Callable[[], str | None] = lambda: None
         """Says why no further test may begin, such as `-x`; None while it may."""
@@ -78,7 +78,7 @@ class MultiCoordinator:
 
     @property
     def results(self) -> list[TestResult]:
-        """Results so far, in the order in which the tests began; each says what ran beside it."""
+        """Results so far, in the order in which the tests began; each names the tests that ran at the same time."""
         results = [result for each in self._coordinators for result in each.results]
         return with_neighbours(sorted(results, key=lambda result: result.started_s))
 

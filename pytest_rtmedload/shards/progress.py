@@ -72,7 +72,7 @@ class TestProgress:
     shards: dict[int, ShardProgress]
     running: bool = False
     line_ns: int = 0
-    """When the shards were told to begin, on `time.perf_counter_ns`."""
+    """When the shards were sent the start signal, on `time.perf_counter_ns`."""
     recording: Recording = field(default_factory=Recording)
     elapsed: float = 0.0
     last_success: float = 0.0
@@ -81,7 +81,7 @@ class TestProgress:
     """The shard whose body ended the test for all."""
     failed_users: list[str] = field(default_factory=list)
     awaiting: set[bool] = field(default_factory=set)
-    """What the shards tell of the body: True from one in which it never waited for anything."""
+    """Reports of the shards about the body: True from one in which it never waited for anything."""
     refused: list[str] = field(default_factory=list)
     """Why shards could not begin: what they lack themselves."""
     notes: dict[str, None] = field(default_factory=dict)
@@ -186,7 +186,7 @@ class TestProgress:
             self.ended_by = shard
 
     def plan(self, targets: tuple[Target, ...], fatal: str | None) -> TestPlan:
-        """What the verdict needs to know beside the samples.
+        """What the verdict needs in addition to the samples.
 
         Args:
             targets: the limits, with those of the options.
@@ -224,12 +224,12 @@ class TestProgress:
         )
 
     def phase(self, at: float) -> str:
-        """The phase at so many seconds after the start line."""
+        """The phase at this time in seconds after the start line."""
         phases = self.conductor.phases()
         return next((phase for phase, (begin, end) in phases.items() if begin <= at < end), Phase.COOLDOWN)
 
     def _began_s(self) -> float:
-        """The start line as the first shard crossed it: being told takes time, most of all on a busy machine."""
+        """The start line as the first shard crossed it: the start signal takes time to arrive."""
         began = [shard.began_ns for shard in self.shards.values() if shard.began_ns is not None]
         return self.started_s + max(0, min(began, default=self.line_ns) - self.line_ns) / 1e9
 

@@ -101,7 +101,7 @@ class ShardRun:
         Raises:
             NeedsAgent: nothing was measured, an agent must be found first.
             Refused: the coordinator ended the test.
-            StartOver: the coordinator lets the test begin anew.
+            StartOver: the coordinator makes the test start over.
             BaseException: the outcome or interrupt that ended the test; what was measured was shipped.
         """
         try:
@@ -109,7 +109,7 @@ class ShardRun:
         except (NeedsAgent, Refused, StartOver):
             raise
         except Exception as error:
-            if not self._told_last:  # a defect of this package: nobody may wait for this shard for ever
+            if not self._told_last:  # a defect of this package: no other process may wait for this shard for ever
                 self._interrupted = f"the load generator failed: {describe(error)}"
                 self._ship_last(by_test=True)
             raise
@@ -220,7 +220,7 @@ class ShardRun:
         return round(max(due, default=1))
 
     def _over(self) -> bool:
-        """Nobody is left and nobody will come."""
+        """True if no users are left and none will be added."""
         if self._dispatcher is None:
             return self._users.finished and not any(command.kind == "users" for command in self._commands)
         if not self._dispatcher.done():
@@ -250,7 +250,7 @@ class ShardRun:
                 yield self._at(at)
 
     def _fill_pool(self, *, waits_for_line: bool = False) -> None:
-        """Keep users ready ahead of the arrivals, so that entering their fixtures delays nobody."""
+        """Keep users ready ahead of the arrivals, so that entering their fixtures delays no arrival."""
         wanted = min(self._in_flight, self._started_users + max(0, SPARE_USERS - self._users.pool.spare))
         while self._started_users < wanted:
             self._users.start_user(self._shard + self._started_users * self._shards, waits_for_line=waits_for_line)
@@ -350,7 +350,7 @@ class ShardRun:
         return health
 
     def _began_ns(self) -> int | None:
-        """When the first user crossed the start line, or nobody did although it was open; on the other end's clock."""
+        """When the first user crossed the start line, or when it opened if none did; on the coordinator's clock."""
         return (self._users.crossed_ns or self._opened) + self._clock_offset if self._opened else None
 
     def _ship_last(self, *, by_test: bool) -> None:
@@ -386,7 +386,7 @@ async def _until(moment_ns: int) -> int:
 
 
 def share(total: int, shard: int, shards: int) -> int:
-    """This shard's part of so many places; shards beyond the number of sharing ones have none."""
+    """This shard's part of `total` places; a shard beyond the number of sharing ones gets none."""
     return total // shards + (shard < total % shards) if shard < shards else 0
 
 

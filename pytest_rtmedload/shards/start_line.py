@@ -1,9 +1,9 @@
-"""Who must be at the start line before a load test begins, and what happens to those who wait in vain.
+"""Which workers must be at the start line before a load test begins, and what ends a wait that cannot succeed.
 
 A load test begins when every worker that is alive has arrived at it: load tests come last on every worker, so by then
-no ordinary test runs any more. It does not begin on fewer workers than there are. Whoever ended the test before its
-start line (a fixture failed or skipped), or died in it, ends it for all; whoever is in its fixtures for a minute
-longer than the others is given up. The next test waits until the last one has been reported, so that `-x` is heard.
+no ordinary tests are running. It does not begin on fewer workers than there are. A worker that ends the test before its
+start line (a fixture failed or skipped), or dies in it, ends it for all; a worker that spends a minute longer in its
+fixtures than the others is given up. The next test waits until the last one has been reported, so that `-x` works.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 ASK_S: Final = 2.0
-"""Who waits for so long asks whether the coordinator is still there."""
+"""A worker that has waited this long asks whether the coordinator is still there."""
 LOST_S: Final = 60.0
 """A coordinator that has not answered for so long is gone."""
 
@@ -141,7 +141,7 @@ class Worker:
 
         Raises:
             Refused: the coordinator refused, or did not answer in time.
-            StartOver: the test begins anew.
+            StartOver: the test starts over.
         """
         deadline = time.monotonic() + LOST_S
         while time.monotonic() < deadline:
@@ -160,7 +160,7 @@ class Worker:
 
         Raises:
             Refused: the coordinator ends the test, or is gone.
-            StartOver: the test begins anew.
+            StartOver: the test starts over.
         """
         while self._inbox:
             message = self._inbox.popleft()
@@ -197,7 +197,7 @@ class Worker:
         wake = self._wake
         if wake is not None:
             loop, event = wake
-            with contextlib.suppress(RuntimeError):  # the loop has just been closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed: no waiters are left
                 loop.call_soon_threadsafe(event.set)
 
 

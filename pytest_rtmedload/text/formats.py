@@ -77,7 +77,7 @@ def count(n: int, noun: str) -> str:
 
 
 def one_line(text: str, longest: int | None = None) -> str:
-    """Text of others on one line: control characters (an answer may hold terminal escapes) become visible."""
+    """External text on one line: control characters (an answer may hold terminal escapes) become visible."""
     shown = " ".join(_harmless(text).split())
     return shown if longest is None or len(shown) <= longest else shown[: longest - 1] + "…"
 

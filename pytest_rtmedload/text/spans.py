@@ -38,7 +38,7 @@ def wrapped(text: str, indent: str, hanging: str | None = None, tone: Tone = "")
     """Text in lines of the page's width.
 
     Args:
-        text: of others, too: control characters become visible.
+        text: may come from outside: control characters become visible.
         indent: before the first line.
         hanging: before the others; None: as before the first.
         tone: of all of it.

@@ -68,7 +68,7 @@ class ChannelLink(Generic[Sent, Heard]):
             self._callback = callback
 
     def hang_up(self) -> None:
-        """End the process at the other end: it is told to, and ends itself when it does not get to that."""
+        """End the process at the other end: it is asked to exit, and exits on its own if it cannot respond."""
         self._end_other()
 
     def _arrived(self, data: bytes | None) -> None:

@@ -36,7 +36,7 @@ class GroupAssignment:
         Args:
             worker: who asks.
             workers: all that there are; the first call deals the groups out to these.
-            nodeids: the load tests that nobody has begun yet.
+            nodeids: the load tests that no worker has begun yet.
         """
         if not self._worker_of:
             self._deal(workers)

@@ -2,7 +2,7 @@
 
 Whatever scheduler `--dist` chose sees ordinary tests only, numbered without the load tests. When it has nothing more
 for a worker and would shut it down, that worker is sent its load tests first: all of them, or with `--parallel` those
-of its groups. A worker begins a test only when it knows the next one, so all are sent at once, the shutdown behind.
+of its groups. A worker begins a test only when it knows the next one, so all are sent at once, then the shutdown.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class LoadScheduling:
         self._go_on()
 
     def release(self, node: Any) -> None:
-        """A worker has been given its last ordinary test: the load tests come behind it."""
+        """A worker has been given its last ordinary test: its load tests follow."""
         proxy = self._proxies[node]
         if proxy.released:
             return

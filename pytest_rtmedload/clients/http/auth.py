@@ -18,7 +18,7 @@ _HASHES: Final = {"MD5": "md5", "MD5-SESS": "md5", "SHA": "sha1", "SHA-256": "sh
 
 
 class Auth(Protocol):
-    """What `auth=` takes beside `(name, password)` and a function."""
+    """What `auth=` accepts besides `(name, password)` and a function."""
 
     def headers(self, method: str, target: str) -> Mapping[str, str]:
         """Headers of the request; `target` is its path and query."""

@@ -68,7 +68,7 @@ class HttpClient:
         base_url: what relative URLs are appended to, or what gives it when the first of them is asked; whatever that
             raises goes to the caller untouched.
         headers: sent with every request.
-        headers_for: gives the headers that one origin (`https://host:port`) is sent beside them, such as credentials,
+        headers_for: gives the headers that one origin (`https://host:port`) is sent in addition, such as credentials,
             which must not travel to other servers.
         timeout: seconds from handing over a request to the end of its body; None for no limit.
         verify: whether to check certificates, or a PEM file of further authorities to trust.
@@ -92,7 +92,7 @@ class HttpClient:
     ) -> None:
         self._recorder = recorder
         self.headers: dict[str, str] = {}
-        """Headers of every further request, beside those the client was made with."""
+        """Headers of all following requests, in addition to those the client was created with."""
         self.cookies = Cookies() if cookies is None else cookies
         """What servers have set, and what the test sets."""
         self._add = recorder.add
@@ -164,7 +164,7 @@ class HttpClient:
             url: absolute, or relative to the base URL; a string, or an object whose `str` is the URL.
             params: replaces the URL's query; a mapping, pairs, or the query as it is sent.
             headers: added to the client's, a mapping or pairs; the same name replaces one.
-            cookies: sent once, beside those that earlier answers set.
+            cookies: sent with this request only, in addition to those that earlier responses set.
             json: sent as a JSON body.
             content: sent as it is: bytes, text, or an iterator of bytes, plain or asynchronous, which is read first.
             data: a form, or bytes and text as `content`.
@@ -278,7 +278,7 @@ class HttpClient:
             await self._plain.close()
         if self._secure is not None:
             await asyncio.wait((self._secure,))
-            if self._secure.exception() is None:  # else whoever asked was told
+            if self._secure.exception() is None:  # otherwise the caller received the exception
                 await self._secure.result().close()
 
     async def _send(

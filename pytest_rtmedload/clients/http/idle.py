@@ -1,4 +1,4 @@
-"""Whether a connection that broke had been idle: servers close those, some after as little as 5 s.
+"""Finds out if a broken connection had been idle: servers close idle connections, some after as little as 5 s.
 
 The rule: only what is known is said. A request that is the first one after a pause of a second or more most likely went
 over a connection that was kept meanwhile, and such a connection that ends before any answer was most likely closed by

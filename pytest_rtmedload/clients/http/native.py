@@ -136,7 +136,7 @@ def _keep_thread_state() -> None:
 
 
 async def _wait_until_woken(loop: _WokenLoop, url: str) -> None:
-    """Let a request time out; one that ends while it is being sent wakes nobody, so more of them if need be."""
+    """Let a request time out; one that ends while it is being sent does not wake the loop, so try several times."""
     client = ClientBuilder().danger_accept_invalid_certs(True).no_proxy().timeout(_WAKE_AFTER).build()
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(PyreqwestError):

@@ -1,4 +1,4 @@
-"""What every request of `load.http` takes, and what is said of what it does not take."""
+"""The arguments that every request of `load.http` accepts, and the messages for those it does not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_expected(status: int, expect: int | Collection[int]) -> bool:
 
 
 def refusal(method: str, unknown: Mapping[str, object]) -> str:
-    """What is said of arguments that do not exist."""
+    """The error message for unknown arguments."""
     names = ", ".join(f"{name}=" for name in unknown)
     known = ", ".join((*Options.__annotations__,))
     return (

@@ -83,7 +83,7 @@ class StreamedResponse:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx."""
+        """True if the status is 2xx."""
         return 200 <= self.status_code < 300
 
     def raise_for_status(self) -> StreamedResponse:

@@ -99,14 +99,14 @@ class _Exchange(ObservedOperation):
             self.fail(None, f"HTTP {self._status}", example=self._begun.decode(errors="replace"))
 
     def lose(self, error: BaseException) -> None:
-        """There is no whole answer."""
+        """The response is missing or incomplete."""
         url = self._request.url
         place = f"{url.host}:{url.port or _PORTS.get(url.scheme)}"
         example = f"{self._request.method} {url.scheme}://{place}{_path(url)}"
         self.fail(error, f"{_reason(error)} ({place})", example=example)
 
     def close(self) -> None:
-        """The answer is closed: whoever reads it has done so, or wants no more, or could not go on."""
+        """The response is closed: its reader has finished, stopped early, or failed."""
         if self._reading:
             return  # how it ends is not known yet
         error = sys.exc_info()[1]  # what made the library, or the caller's `async with`, close it

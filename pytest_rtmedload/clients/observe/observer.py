@@ -68,7 +68,7 @@ class ClientObserver:
         return client
 
     def stop(self) -> None:
-        """Measure for this user no more; what is still under way becomes a censored sample. Can be called again."""
+        """Stop measuring for this user; what is still under way becomes a censored sample. Can be called again."""
         for client in list(self._clients):
             if vars(client)[_MARK].leave(self._recorder):
                 del vars(client)[_MARK]

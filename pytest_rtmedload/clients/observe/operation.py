@@ -35,7 +35,7 @@ class ObservedOperation:
         watch.under_way.add(self)
 
     def end(self, outcome: str, end_ns: int | None = None) -> bool:
-        """Record it as it ended, now unless told. Returns whether it had not ended before."""
+        """Record how and when it ended (default: now). Returns False if it had ended before."""
         if not self.drop():
             return False
         self._watch.add(self.metric, self.start_ns, end_ns or perf_counter_ns(), outcome)
@@ -46,13 +46,13 @@ class ObservedOperation:
         late = isinstance(error, asyncio.CancelledError) or time_out_in(error) is not None
         if self.end(CENSORED if late else FAILED):
             self._watch.own_limit(own_limit_in(error))
-            if not isinstance(error, asyncio.CancelledError):  # whoever cancelled knows
+            if not isinstance(error, asyncio.CancelledError):  # the code that cancelled it knows
                 self._watch.error(f"{self.metric}{where and ' '}{where}: {reason}", example)
             with contextlib.suppress(AttributeError):  # None, or an exception that takes no attributes
                 error.counted = True  # type: ignore[union-attr]
 
     def drop(self) -> bool:
-        """It is not an operation of the agent after all. Returns whether it had not ended before."""
+        """Discard it: it is not an operation of the agent. Returns False if it had ended before."""
         if self not in self._watch.under_way:
             return False
         self._watch.under_way.discard(self)
@@ -76,7 +76,7 @@ class OperationWatch:
         self._users.append((recorder, redact))
 
     def leave(self, recorder: SampleRecorder) -> bool:
-        """Measure for a user no more. Returns whether it was the last one, and the client is as it was."""
+        """Stop measuring for a user. Returns True if it was the last one and the client is restored."""
         remaining = [user for user in self._users if user[0] is not recorder]
         if not remaining:
             for operation in list(self.under_way):

@@ -1,4 +1,4 @@
-"""Bodies of answers that tell an exchange what becomes of them, of classes that `httpx` and `httpx2` take."""
+"""Response bodies that report their progress to an exchange, in the classes that `httpx` and `httpx2` accept."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 class Exchange(Protocol):
-    """Is told."""
+    """Receives the progress of a response body."""
 
     def part(self, part: bytes) -> None:
-        """A part is here."""
+        """A part has been read."""
 
     def exhausted(self) -> None:
-        """That was the last one."""
+        """The last part has been read."""
 
     def lose(self, error: BaseException) -> None:
-        """There will be no more of them."""
+        """Reading failed: no more parts will come."""
 
     def close(self) -> None:
-        """Nobody wants more."""
+        """The body was closed: no more parts are wanted."""
 
 
 @cache
 def sync_stream(library: ModuleType) -> type:
-    """The body of an answer, of a class that the library takes."""
+    """A subclass of the library's synchronous stream."""
 
     class Stream(library.SyncByteStream):  # type: ignore[misc, name-defined]
         def __init__(self, inner: Any, exchange: Exchange) -> None:

@@ -1,8 +1,8 @@
 """Measures a connection of `websockets`: each `ping` until its pong, and what ends badly.
 
-`send` and `recv` make no ok samples: nobody knows what answers what. One that finds the connection cut is a failed
-`ws.message`. A regular goodbye (close code 1000, or none) ends a `recv` without a sample, since an `async for` asks in
-the same way and expects it; and a cancelled `recv` may be a reader in the background that nobody owes a message.
+`send` and `recv` make no ok samples: it is unknown which message answers which. A call that finds the connection cut
+is a failed `ws.message`. A regular close (code 1000, or none) ends a `recv` without a sample, since an `async for` asks
+in the same way and expects it; and a cancelled `recv` may be a reader in the background that no message was due to.
 The pings of the library's own keepalive are not measured.
 """
 
@@ -101,12 +101,12 @@ def _is_cut(error: BaseException) -> bool:
 
 
 def _left(error: Any) -> bool:
-    """Whether the user closed the connection."""
+    """True if the user closed the connection."""
     return error.sent is not None and error.rcvd_then_sent is not True and error.sent.code not in _GIVEN_UP
 
 
 def _said_goodbye(error: Any) -> bool:
-    """Whether a reader could expect this."""
+    """True if a reader could expect this."""
     return _left(error) or (error.rcvd is not None and error.rcvd.code in _NORMAL)
 
 

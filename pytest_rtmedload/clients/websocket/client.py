@@ -6,11 +6,11 @@ What is a sample:
 - `ws.ping`: ping sent → its pong read.
 - `ws.message`: message handed to the connection → the agent's own answer to it read. Only `ask` knows what answers
   what, so only `ask` makes ok samples. A `send` or `recv` that ends badly is a failed or censored one all the same:
-  somebody waited for what did not come. `name=` replaces this metric's name and no other.
+  a caller waited for a message that did not come. `name=` replaces this metric's name and no other.
 
 Every wait has a limit. One that is over, or a cancellation, makes a censored sample; the end of the connection a failed
-one. A connection that the agent or the network ends counts once as `ws.dropped`, unless it was a regular goodbye (close
-code 1000, or none) that surprised nobody; when nothing was under way, it is a failed sample by itself.
+one. A connection that the agent or the network ends counts once as `ws.dropped`, unless it was a regular close (code
+1000, or none) that interrupted no operation. When no operation was under way, a dropped connection is a failed sample.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class WebSocketClient:
         url: absolute, or relative to the base URL; http and https stand for ws and wss.
         base_url: gives what relative URLs are appended to; whatever it raises goes to the caller untouched.
         headers: sent with the handshake.
-        headers_for: gives the headers that one origin (`https://host:port`) is sent beside them, such as credentials,
+        headers_for: gives the headers that one origin (`https://host:port`) is sent in addition, such as credentials,
             which must not travel to other servers.
         subprotocols: offered to the agent, in this order.
         timeout: that any single wait may take: seconds, or text such as `300ms`.
@@ -109,7 +109,7 @@ class WebSocketClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if isinstance(error, asyncio.CancelledError):
-            await self._session.close(1001, "", patient=False)  # whoever is cancelled does not wait for consent
+            await self._session.close(1001, "", patient=False)  # a cancelled caller does not wait for the peer's close
         else:
             await self.close()
 
@@ -119,7 +119,7 @@ class WebSocketClient:
     async def __anext__(self) -> Message:
         """The next message, as `recv`; ends when the agent or this client says goodbye.
 
-        A cancellation is not a sample here: nobody knows how many messages a reader in the background is still due.
+        A cancellation is not a sample here: it is unknown how many messages are still due to a background reader.
         """
         start = perf_counter_ns()
         try:
@@ -133,7 +133,7 @@ class WebSocketClient:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection, as far as is known."""
+        """True if the connection is open, as far as is known."""
         connection = self._session.connection
         return connection is not None and connection.loss is None and not self._session.closing
 
@@ -162,7 +162,7 @@ class WebSocketClient:
 
         Raises:
             TimeoutException: the agent did not read in time; a censored sample.
-            ConnectionClosed: there is no connection any more; a failed sample.
+            ConnectionClosed: the connection has ended; a failed sample.
         """
         start = perf_counter_ns()
         await self._written(self._write(message, self._metric, start), self._metric, start)
@@ -227,7 +227,7 @@ class WebSocketClient:
         if match is None and self._out_of_step:
             raise RuntimeError(
                 "an earlier ask() was not answered, and its late answer would be taken for this one's: "
-                "give match=, or connect anew"
+                "give match=, or connect again"
             )
         metric = name or self._metric
         limit = self._limit if timeout is None else a_limit(timeout)

@@ -1,7 +1,7 @@
-"""One WebSocket connection, nothing measured: whole messages in order, and whoever waits is told when it ends.
+"""One WebSocket connection, nothing measured: whole messages in order; waiters are notified when it ends.
 
 Nothing here waits without a limit, and nothing that the peer sends raises: a peer that breaks the protocol ends the
-connection with that as its reason. Reading never pauses, so that a pong is not delayed by messages that nobody reads;
+connection with that as its reason. Reading never pauses, so that a pong is not delayed by unread messages;
 more than `MOST_UNREAD` of them end the connection instead.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.websocket.inbox import Answer, Message
 
 MOST_UNREAD: Final = 64 * 2**20
-"""Bytes of all messages that nobody has asked for."""
+"""Bytes of all unread messages."""
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -59,7 +59,7 @@ class Connection(WSListener):
         self.loss: Loss | None = None
         """How the connection ended; None while it is there."""
         self.on_loss: Callable[[Loss], object] = id  # nobody yet
-        """Called once, before those who wait are told."""
+        """Called once, before the waiters are notified."""
         self.inbox = Inbox()
         self.deliver: Callable[[Message, int], object] = self.inbox.deliver
         """Takes each message and when it was read; the inbox, unless somebody wants them at once."""
@@ -68,7 +68,7 @@ class Connection(WSListener):
         self._pings: dict[bytes, asyncio.Future[int]] = {}
         self._draining: list[asyncio.Future[None]] = []
         self.paused = False
-        """Whether the peer reads more slowly than is written."""
+        """True if the peer reads more slowly than this client writes."""
         self._leaving = False
         self._partial: bytearray | None = None
         self._partial_is_text = False
@@ -163,7 +163,7 @@ class Connection(WSListener):
         return self._deadlines.wait(future, limit)
 
     async def close(self, code: int, reason: str, limit: float) -> None:
-        """Say goodbye and end the connection, after `limit` seconds without the peer's consent; can be called again."""
+        """Send a close frame and end the connection, at the latest after `limit` seconds; can be called again."""
         self._leaving = True
         try:
             self._transport.send_close(cast("WSCloseCode", code), reason)
@@ -178,7 +178,7 @@ class Connection(WSListener):
     # --- how it works
 
     async def _watch(self) -> None:
-        """Learn how the connection ended: picows tells only here what it minded."""
+        """Learn how the connection ended: picows reports protocol errors only here."""
         loss = Loss(NO_CLOSE_FRAME, "connection lost without a close frame")
         try:
             await self._transport.wait_disconnected()

@@ -25,7 +25,7 @@ class Deadlines:
         self._rings = inf
 
     async def wait(self, future: asyncio.Future[_T], limit: float) -> _T:
-        """Wait for a future that nobody else waits for.
+        """Wait for a future that has no other waiter.
 
         Raises:
             NotInTime: it was not done within `limit` seconds.
@@ -39,7 +39,7 @@ class Deadlines:
             del self._due[future]
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Cancel the timer: no waiters are left."""
         self._set(inf)
 
     def _ring(self) -> None:

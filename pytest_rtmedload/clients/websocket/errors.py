@@ -1,4 +1,4 @@
-"""What a measured WebSocket raises beside `errors.TimeoutException` and the other transport errors of HTTP."""
+"""Exceptions of the measured WebSocket, in addition to the time-outs and transport errors shared with HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class HandshakeRefused(TransportError):  # noqa: N818 - what happened, as its ne
 
 
 class ConnectionClosed(ReadError):  # noqa: N818 - websockets' name
-    """There is no connection any more; `counted` unless this client closed it itself."""
+    """The connection has ended; `counted` unless this client closed it itself."""
 
     def __init__(self, message: str, *, request: Request, code: int, reason: str, counted: bool) -> None:
         super().__init__(message, request=request)

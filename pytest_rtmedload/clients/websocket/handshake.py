@@ -1,6 +1,6 @@
 """Opens a WebSocket connection, or says in one line why there is none.
 
-Who is cancelled or runs out of time leaves nothing behind: picows keeps a socket that waits for its 101, so the socket
+A cancelled or timed-out handshake leaves nothing behind: picows keeps a socket that waits for its 101, so the socket
 is made here and shut down from here. No proxy, no redirects, no compression.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Opened = tuple[WSTransport, WSListener]
 
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
-_SILENT: Final = logging.getLogger(f"{__name__}.picows")  # what it tells is in samples and errors
+_SILENT: Final = logging.getLogger(f"{__name__}.picows")  # its messages are in samples and errors
 _SILENT.setLevel(logging.CRITICAL + 1)
 _QUIET: Final = logging.LoggerAdapter(_SILENT, {})  # of a plain logger picows makes a child for each connection
 _LEAVING: Final = 1.0  # seconds an abandoned connection may take to be gone; it takes a few turns of the loop
@@ -63,7 +63,7 @@ def find(url: str, base: Callable[[], str]) -> WebSocketTarget:
     """Where a URL leads: absolute, or relative to the base URL; http stands for ws, https for wss.
 
     Raises:
-        InvalidURL: this is no URL of a WebSocket.
+        InvalidURL: this is not the URL of a WebSocket.
     """
     location, path = locate(url, base)
     for http, ws in _SCHEMES.items():
@@ -202,7 +202,7 @@ async def _abandon(opening: asyncio.Task[Opened], sockets: list[socket.socket]) 
         opening.cancel()
     await asyncio.wait((opening,), timeout=_LEAVING)
     if opening.done() and not opening.cancelled():
-        opening.exception()  # of no interest, and asyncio logs what nobody has looked at
+        opening.exception()  # otherwise asyncio logs an exception that was never retrieved
 
 
 def _opened(opening: asyncio.Task[Opened]) -> Connection:
@@ -210,7 +210,7 @@ def _opened(opening: asyncio.Task[Opened]) -> Connection:
     if error is not None:
         raise explained(error)
     _, connection = opening.result()
-    if not isinstance(connection, Connection):  # as picows tells it
+    if not isinstance(connection, Connection):  # how picows reports it
         raise Failed(ReadError, "connection closed before the answer")
     return connection
 

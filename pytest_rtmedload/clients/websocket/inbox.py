@@ -29,7 +29,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes of the messages that nobody has asked for, roughly."""
+        """Approximate bytes of the messages that have not been read."""
         self._unread: deque[Message] = deque()
         self._expected: list[tuple[asyncio.Future[Answer], Match | None]] = []
         self._takers: deque[asyncio.Future[Message]] = deque()
@@ -78,7 +78,7 @@ class Inbox:
         return drained
 
     def fail(self, error: Callable[[], Exception]) -> None:
-        """No further messages: tell whoever waits."""
+        """No further messages: wake all waiters."""
         for taker in self._takers:
             if not taker.done():
                 taker.set_exception(error())

@@ -1,4 +1,4 @@
-"""Why there is no WebSocket connection, or no more: one line by which equal cases are counted together."""
+"""Why a WebSocket connection failed or ended: one line per cause, so that equal cases are counted together."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Loss(NamedTuple):
 
     @property
     def normal(self) -> bool:
-        """Whether the peer said a regular goodbye."""
+        """True if the peer closed the connection regularly."""
         return self.code in (1000, NO_CODE)
 
 
@@ -63,7 +63,7 @@ class NotInTime(Exception):  # noqa: N818 - what happened
 
 
 class Failed(Exception):  # noqa: N818 - what happened
-    """There is no connection."""
+    """The connection could not be opened."""
 
     def __init__(
         self,
@@ -119,11 +119,11 @@ def _tls(error: ssl.SSLError) -> str:
 def violation(code: int, text: str) -> Loss:
     """The peer sent what it must not, or more than is taken."""
     if code == MESSAGE_TOO_BIG:
-        return Loss(code, TOO_BIG)  # picows tells each size
+        return Loss(code, TOO_BIG)  # picows puts the size into the message
     prefix = "" if code == POLICY_VIOLATION else "protocol error: "
     return Loss(code, f"{prefix}{text[:1].lower()}{text[1:]}")
 
 
 def sendable(code: int) -> bool:
-    """Whether a close frame may carry this code (RFC 6455, 7.4)."""
+    """True if a close frame may carry this code (RFC 6455, 7.4)."""
     return (1000 <= code < 1015 and code not in (1004, NO_CODE, NO_CLOSE_FRAME)) or 3000 <= code < 5000

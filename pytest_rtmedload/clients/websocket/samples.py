@@ -1,6 +1,6 @@
 """What the operations of one WebSocket leave in the recorder, and the exceptions that say so.
 
-Every method that returns an exception has recorded it before; `counted` tells whether as a sample.
+Every method that returns an exception has recorded it before; `counted` is true if it is a sample.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ class WebSocketSamples:
         self._recorder.add(metric, start_ns, end_ns, _OK)
 
     def cancelled(self, metric: str, start_ns: int) -> None:
-        """Nobody waits for it any more."""
+        """Its caller stopped waiting: a censored sample."""
         self._recorder.add(metric, start_ns, perf_counter_ns(), _CENSORED)
 
     def late(self, metric: str, start_ns: int, reason: str) -> TimeoutException:
-        """It did not end in time."""
+        """It did not end within its limit."""
         self.cancelled(metric, start_ns)
         return TimeoutException(self._error(metric, reason), request=self._request)
 
     def refused(self, metric: str, start_ns: int, failed: Failed) -> TransportError:
-        """There was no connection to begin with."""
+        """The connection could not be opened."""
         count_own_limit(self._recorder, failed.own)
         self._recorder.add(metric, start_ns, perf_counter_ns(), _FAILED)
         if failed.status:
@@ -79,7 +79,7 @@ class WebSocketSamples:
         return failed.kind(message, request=self._request)
 
     def failed(self, kind: type[_E], metric: str, start_ns: int, reason: str, example: str) -> _E:
-        """It ended badly for a reason of its own."""
+        """It failed for another reason than the end of the connection."""
         self._recorder.add(metric, start_ns, perf_counter_ns(), _FAILED)
         return kind(self._error(metric, reason, example), request=self._request)
 
@@ -93,7 +93,7 @@ class WebSocketSamples:
         return self._closed(self._error(metric, self._ending(loss)), loss, counted=True)
 
     def cut_while_idle(self, metric: str, loss: Loss) -> None:
-        """The same, while no operation was under way: a sample by itself, and of the next operation none."""
+        """Like `cut`, while no operation was under way: it is a sample itself, and the next operation makes none."""
         now = perf_counter_ns()
         self.cut(metric, now, loss)
         self._told_nobody = True

@@ -49,7 +49,7 @@ class Session:
         self.samples = samples
         self.connection: Connection | None = None
         self.closing = False
-        """Whether this client ends the connection, so that nobody else is to blame."""
+        """True if this client closes the connection, so that the peer is not blamed."""
         self._target = target
         self._limit = limit
         self._addresses = addresses or {}

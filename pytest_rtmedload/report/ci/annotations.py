@@ -1,7 +1,7 @@
-"""What a CI server shows beside the code: a line for each test that did not pass, at the test function.
+"""What a CI server shows next to the code: a line for each test that did not pass, at the test function.
 
 The rule: the model of a run knows node ids and no lines; pytest's own reports know where each test is, here and under
-pytest-xdist, so that is where the lines come from. A test whose place nobody told is announced without one.
+pytest-xdist, so that is where the lines come from. A test of unknown location is announced without one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TestLocations:
         self._known[report.nodeid] = (file, None if line is None else line + 1)
 
     def of(self, nodeid: str) -> tuple[str, int | None]:
-        """File and line of a test; the file alone, from its node id, when nobody reported it."""
+        """File and line of a test; the file alone, from its node id, when its location was not reported."""
         known = self._known.get(nodeid) or self._known.get(item_of(nodeid))
         file, line = known or (nodeid.partition("::")[0], None)
         return self._in_checkout(file), line
@@ -84,7 +84,7 @@ class TestLocations:
 def annotate(
     run: RunResult, locations: TestLocations, redact: Callable[[str], str] = str, *, goals_fail: bool = False
 ) -> list[Annotation]:
-    """What did not pass, worst first: criteria of the run, then tests; at most so many of each level.
+    """What did not pass, worst first: criteria of the run, then tests; limited per level.
 
     A run that is not PASS has at least one annotation.
 
@@ -126,7 +126,7 @@ def _of_outcomes(
 
 
 def _of_run(run: RunResult, redact: Callable[[str], str]) -> Iterator[Annotation]:
-    """What no test and no criterion tells: the run ended early, or nothing of it ran."""
+    """What no test and no criterion reports: the run ended early, or no test ran."""
     told = any(outcome.counted in ("failed", "invalid", "inconclusive") for outcome in run.outcomes)
     if run.summary.verdict is not Verdict.PASS and not told:
         level: Level = "error" if run.summary.verdict is Verdict.FAIL or run.summary.exit_status else "warning"

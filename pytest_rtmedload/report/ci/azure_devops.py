@@ -1,8 +1,8 @@
-"""Azure DevOps: a summary of the run on the pipeline's page, issues beside the tests, and reports to download.
+"""Azure DevOps: a summary of the run on the pipeline's page, issues next to the tests, and reports to download.
 
-The rule: what a pipeline's agent is told is what Microsoft documents ("Logging commands"): `task.uploadsummary` for
+The rule: a pipeline's agent gets the commands that Microsoft documents ("Logging commands"): `task.uploadsummary` for
 the Markdown, which it reads from a file with an absolute path; `task.logissue` for each test that did not pass; and
-`task.uploadfile` for the page and the JSON, which lie then beside the logs of the step. (Files of
+`task.uploadfile` for the page and the JSON, which then lie next to the logs of the step. (Files of
 `task.addattachment` can be seen by extensions alone.) The escapes are those of Microsoft's own task library.
 """
 
@@ -51,13 +51,13 @@ class AzureDevOps:
         return [*(issue(note) for note in news.annotations), *uploads]
 
     def summarise(self, news: CiContext) -> list[str]:
-        """Write the summary beside the reports; returns the logging command that uploads it.
+        """Write the summary next to the reports; returns the logging command that uploads it.
 
         Raises:
             OSError: it could not be written; the message is one line.
         """
         stem = news.written.stem
-        if stem is None:  # the folder cannot be used, as is told already
+        if stem is None:  # the folder cannot be used, as is already reported
             return []
         page = stem.with_name(f"{stem.name}_summary.md")
         try:

@@ -1,4 +1,4 @@
-"""What a CI server can be told about a run."""
+"""What can be published about a run on a CI server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CiContext:
-    """What there is to tell."""
+    """The data to publish."""
 
     run: RunResult
     written: ReportFiles
@@ -28,6 +28,6 @@ class CiContext:
     """Replaces secrets."""
 
     def markdown(self, most: int) -> bytes:
-        """The summary, UTF-8, with so many tests."""
+        """The summary in UTF-8, with at most this many tests."""
         paths = [str(path) for path in self.written.main_paths()]
         return utf8(markdown(self.run, paths, redact=self.redact, most=most))

@@ -1,4 +1,4 @@
-"""GitHub Actions: a summary of the run on the job's page, and annotations beside the tests.
+"""GitHub Actions: a summary of the run on the job's page, and annotations next to the tests.
 
 The rule: the summary is appended whole or not at all, and never grows beyond what GitHub takes of a step, as it would
 throw all of it away; a workflow command is one line whatever stands in it. Both as GitHub documents them ("Workflow
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.report.ci.context import CiContext
 
 MOST_BYTES: Final = 1_000_000
-"""Of 1 MiB that a step's summary may have, whoever wrote it; just below that GitHub drops it without a word."""
+"""Of the 1 MiB that all writers of a step's summary share; GitHub silently drops a larger one."""
 _FEWER: Final = (MOST_TESTS, 50, 10, 0)
 """Tests shown, until the summary fits."""
 _IN_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

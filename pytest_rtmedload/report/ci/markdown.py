@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_TESTS: Final = 200
 _LONGEST: Final = 300
-"""Characters of one text of others: a row stays a row."""
+"""Most characters of one external text: a row stays a row."""
 _STEPS: Final = 5
 _MARKUP: Final = {
     **{ord(mark): f"\\{mark}" for mark in "\\`*_[]|#~$!"},

@@ -1,7 +1,7 @@
-"""A run told to the CI server it runs on.
+"""Publishes a run to the CI server it runs on.
 
 The rule: a server is one that names itself in the environment. It gets the same news as every other, each in the words
-it documents; what cannot be told costs one line, never a result.
+it documents; what cannot be published costs one line, never a result.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CiServer(Protocol):
 
 
 class CiPublisher:
-    """Tells a server about a run.
+    """Publishes a run to a server.
 
     Args:
         server: the server.
@@ -56,7 +56,7 @@ class CiPublisher:
     def announce(
         self, run: RunResult, written: ReportFiles, redact: Callable[[str], str], *, goals_fail: bool
     ) -> list[str]:
-        """Returns the lines to be printed; what could not be told is one of the problems of `written`."""
+        """Returns the lines to be printed; what could not be published is one of the problems of `written`."""
         try:
             news = CiContext(run, written, annotate(run, self.locations, redact, goals_fail=goals_fail), redact)
         except Exception as error:  # noqa: BLE001 - whatever it is, the results are written

@@ -1,4 +1,4 @@
-"""A load test in the summary that has something to tell: its verdict, why, and what was noticed."""
+"""A load test in the summary that needs an explanation: its verdict, the reasons, and what was noticed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def details(test: TestResult, verbosity: int, *, told: bool) -> Iterator[Line]:
 
 
 def _brief(test: TestResult) -> Iterator[Line]:
-    """The rest of a test of which pytest has told everything."""
+    """What is left to show of a test whose failure message pytest has already printed."""
     for target in phrases.by_verdict(test.targets):
         if target.verdict is not Verdict.PASS:
             yield from _target(target)

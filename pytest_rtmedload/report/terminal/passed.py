@@ -1,4 +1,4 @@
-"""Load tests in the summary that have nothing to tell but that all is well, or was not judged: a line each."""
+"""Load tests in the summary that passed or were not judged, and need no explanation: one line each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GAP: Final = "  "
 
 
 def needs_no_words(test: TestResult) -> bool:
-    """Whether one line says everything about a test: nothing failed, and nothing is to be explained.
+    """True if one line is enough for a test: nothing failed and nothing needs an explanation.
 
     A smoke test leaves latency open, which is said once for all of them.
     """

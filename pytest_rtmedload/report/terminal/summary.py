@@ -56,7 +56,7 @@ def summary_lines(
         written: paths of the reports.
         problems: one line for each report that could not be written.
         verbosity: pytest's. Below 0 only verdicts and reasons; above 0 every target and metric of every test.
-        told: whether pytest has shown the failure messages above; they are then referred to.
+        told: pytest has already shown the failure messages above; they are then only referred to.
     """
     yield from _head(run)
     tests = phrases.in_order(run.tests)
@@ -81,7 +81,7 @@ def summary_lines(
 
 
 def _needs_attention(test: TestResult) -> bool:
-    """Whether even the shortest summary names the test."""
+    """True if even the shortest summary names the test."""
     failed = phrases.tone(test) in (Verdict.FAIL, Verdict.INVALID)
     return test.failed_test or (failed and not test.superseded)
 

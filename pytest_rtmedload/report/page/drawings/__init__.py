@@ -2,5 +2,5 @@
 
 A drawing is made from numbers alone. Its coordinates are whole numbers from 0 to 1000, across and down, which is finer
 than any screen and short to write. Colours are classes of the page's style sheet, so that a drawing follows light and
-dark. Whatever is drawn also stands in a table beside it.
+dark. Everything drawn is also in a table next to it.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FAR: Final = 8.0
-"""A maximum so many times above the bulk gets a logarithmic axis: on a linear one the bulk would be a line."""
+"""A maximum this many times above the bulk gets a logarithmic axis: on a linear one the bulk would be a line."""
 _MOST_LOG_MARKS: Final = 6
 
 

@@ -22,7 +22,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word beside a drawing, at a per cent of its width (x) or height (y, from the top)."""
+    """A word next to a drawing, at a per cent of its width (x) or height (y, from the top)."""
 
     at: float
     text: str

@@ -1,4 +1,4 @@
-"""A call turn by turn: who spoke when on the call's own time, and each wait once more, large enough to be compared."""
+"""A call turn by turn: who spoke when on the call's own time, and each wait again, large enough to be compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CallTurn:
     turn: ConversationTurn
     svg: str
     wait: str
-    """The wait on the scale of all waits; empty where nobody waited or no answer came."""
+    """The wait on the scale of all waits; empty where there was no wait or no answer."""
     wait_ms: float | None
     """From the end of the caller's speech, or from connecting, to the answer."""
 

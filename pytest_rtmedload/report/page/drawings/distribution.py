@@ -30,11 +30,11 @@ _ABOVE_LIMIT: Final = 1.1
 _TOLD: Final = (10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.999)
 _MARKED: Final = {50: "p50", 90: "p90", 95: "p95", 99: "p99", 99.9: "p99.9", 99.99: "p99.99", 99.999: "p99.999"}
 _FINE: Final = 0.004
-"""Points of a curve closer than that, as shares of the drawing, cannot be told apart."""
+"""Points of a curve closer than that, as shares of the drawing, cannot be distinguished."""
 
 
 class Percentile(NamedTuple):
-    """A row of the table beside the curve."""
+    """A row of the table next to the curve."""
 
     percent: float
     ms: float | None
@@ -46,7 +46,7 @@ class Percentile(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A row of the table beside the histogram."""
+    """A row of the table next to the histogram."""
 
     begin_ms: float
     end_ms: float
@@ -64,7 +64,7 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Two drawings of the same samples, and what stands beside them."""
+    """Two drawings of the same samples, and the tables next to them."""
 
     metric: str
     count: int
@@ -138,7 +138,7 @@ def _across(fraction: float, total: int) -> float:
 
 
 def _percentiles(samples: Histogram, total: int) -> list[Percentile]:
-    """Those that the number of samples can tell, and the maximum."""
+    """Those that the number of samples supports, and the maximum."""
     told = [*(percent for percent in _TOLD if carries(percent / 100, total)), 100]
     found = []
     for percent in told:

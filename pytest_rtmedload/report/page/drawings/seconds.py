@@ -49,7 +49,7 @@ def rows(points: Sequence[TimelinePoint], metric: str, most: int) -> list[Row]:
 
     Args:
         points: the seconds of a test, in order.
-        metric: whose rate to tell where iterations are not in the time line.
+        metric: whose rate to show where iterations are not in the time line.
         most: rows; with more seconds than that each row is a stretch.
     """
     if not points:

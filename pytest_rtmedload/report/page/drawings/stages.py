@@ -1,6 +1,6 @@
 """Levels of load side by side: the judged percentile with its bounds against users, or in the order they were made.
 
-Verdicts are shapes as well as colours: a disc passes, a cross fails, a diamond cannot tell, a triangle is invalid.
+Verdicts are shapes as well as colours: a disc passes, a cross fails, a diamond is inconclusive, a triangle is invalid.
 """
 
 from __future__ import annotations

@@ -39,6 +39,6 @@ def target_drawing(target: TargetResult) -> TargetDrawing:
 
 
 def _top(limit: float, value: float | None, high: float | None) -> float:
-    """End of the scale: everything is on it, unless a bound is so far away that nothing else could be told apart."""
+    """End of the scale: everything is on it, unless a bound is so far away that the rest could not be distinguished."""
     near = max(limit, value or 0.0)
     return min(1.25 * max(near, high or 0.0), 3 * near) or 1.0

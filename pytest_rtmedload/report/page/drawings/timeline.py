@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import TestResult, TimelineMetric
 
 _FAR_LIMIT: Final = 3.0
-"""A limit so many times above the data is told in words: drawn, it would flatten the curve."""
+"""A limit this many times above the data is given in words: drawn, it would flatten the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _lane(name: str, heights: list[float], most: str) -> Lane:
 
 
 def _phases(test: TestResult, found: list[Row]) -> list[tuple[str, float, float, str]]:
-    """Phases as they were; from the rows when the model does not tell them."""
+    """Phases as they ran; taken from the rows when the model does not have them."""
     known = dict(test.phases)
     if not known:
         for row in found:
