@@ -1,4 +1,4 @@
-"""Measured clients: what a test body talks to the agent with."""
+"""Measured clients, with which a test body talks to the agent."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_LINKS: Final = 200
-"""Longer chains come from retries; what matters stands at their beginning."""
+"""Longer chains come from retries; their first members are the relevant ones."""
 
 
 def links(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,7 +15,7 @@ class Connecting(NamedTuple):
     """How a user's WebSocket clients reach the agent."""
 
     base_url: Callable[[], str]
-    """What relative URLs are appended to; may raise, while no agent is known."""
+    """The base of relative URLs; may raise while no agent is known."""
     headers_for: Callable[[str], Mapping[str, str]]
     """The headers of the options for an origin, which may hold credentials."""
     redact: Callable[[str], str]
@@ -23,8 +23,8 @@ class Connecting(NamedTuple):
     timeout: float
     """Seconds one operation may take."""
     verify: bool | str = True
-    """Whether certificates are checked, or a PEM file of further authorities to trust."""
+    """True to check certificates, or a PEM file of additional authorities to trust."""
     addresses: Mapping[tuple[str, int], str] = MappingProxyType({})
     """Host and port → the address to connect to, where a name is not to be looked up."""
     cookies: Cookies | None = None
-    """What the user's HTTP requests have been given; sent with the handshake."""
+    """Cookies received by the user's HTTP requests; sent with the handshake."""

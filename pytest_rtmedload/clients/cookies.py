@@ -21,7 +21,7 @@ class Cookies:
 
     def __init__(self) -> None:
         self.store = CookieStore()
-        """The cookies with a domain; pyreqwest reads and fills it by itself."""
+        """The cookies with a domain; pyreqwest reads and updates it by itself."""
         self.everywhere: dict[str, str] = {}
         """Cookies for every host."""
 

@@ -17,7 +17,7 @@ class InvalidURL(ValueError):  # noqa: N818 - httpx's name
 
 
 class HTTPError(Exception):
-    """Base of all that goes wrong with a request."""
+    """Base class of all errors of a request."""
 
     counted = False
     """True if the failure is already recorded as a sample."""
@@ -43,7 +43,7 @@ class TooManyRedirects(RequestError):  # noqa: N818 - httpx's name
 
 
 class DecodingError(RequestError):
-    """The answer's body is not what its Content-Encoding says."""
+    """The response body does not match its Content-Encoding."""
 
     counted = True
 
@@ -67,7 +67,7 @@ class RemoteProtocolError(TransportError):
 
 
 class TimeoutException(TransportError):  # noqa: N818 - httpx's name
-    """No whole answer within the limit: a censored sample."""
+    """No complete response within the limit: a censored sample."""
 
     censored = True
-    """The iteration it ends is known to be slower than what was waited, too."""
+    """The iteration that it ends is known to be longer than this wait, too."""

@@ -1,4 +1,4 @@
-"""What went wrong on the wire, in one line by which equal failures are counted together.
+"""Network failures in one line each, so that equal failures are counted together.
 
 pyreqwest reports the kind of a failure partly by class and partly in the texts of its causes (reqwest's and hyper's);
 an unknown text still gives a `TransportError` with the innermost cause as its reason.
@@ -36,7 +36,7 @@ class Explained(NamedTuple):
     kind: type[RequestError]
     """The exception to raise."""
     reason: str
-    """One line, without URL, numbers of errors or local ports."""
+    """One line, without URL, error numbers or local ports."""
     own: OwnLimit | None = None
     """The limit of the load generator that was met, so that nothing was sent."""
 

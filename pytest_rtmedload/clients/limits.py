@@ -1,4 +1,4 @@
-"""Time-outs as people give them, in seconds.
+"""Converts time-outs, in any of the accepted forms, to seconds.
 
 The rule: what is clear is accepted, the rest is refused in one line. A time-out that is not understood must not become
 none at all.
@@ -51,7 +51,7 @@ def seconds_of(timeout: object) -> float | None:
 
 
 def a_limit(timeout: object) -> float:
-    """As `seconds_of`, of a wait that must have an end; 0 takes what is there already.
+    """Like `seconds_of`, for a wait that must have a limit; 0 takes only what has already arrived.
 
     Raises:
         TypeError, ValueError: it has none, or is not understood; one line.

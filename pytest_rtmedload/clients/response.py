@@ -1,4 +1,4 @@
-"""An answer that is already here: the body was read before the sample ended, so nothing below waits.
+"""A response that is complete: the body was read before the sample ended, so nothing below waits.
 
 Text, JSON and headers are decoded when asked for; most load tests look at the status alone.
 """

@@ -1,4 +1,4 @@
-"""Names of what is measured on WebSockets, whichever client talks."""
+"""Names of the WebSocket metrics, for all clients."""
 
 from __future__ import annotations
 

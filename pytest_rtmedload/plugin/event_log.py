@@ -1,6 +1,6 @@
 """Writes events while load tests run: single samples, and in debug mode one line per operation.
 
-A terminal or a disk that refuses ends the writing, never a test.
+An error of the terminal or the disk ends the writing, never a test.
 """
 
 from __future__ import annotations

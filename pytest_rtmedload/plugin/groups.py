@@ -59,7 +59,7 @@ def _without_xdist(config: pytest.Config) -> str | None:
 
 
 def _told_otherwise(config: pytest.Config) -> str | None:
-    """Workers that were asked for share each test: that and one group for each exclude one another."""
+    """Explicitly requested workers share each test, which rules out one group per worker."""
     if config.option.numprocesses == 0:
         return "-n0 allows no further processes: one test after the other"
     if not config.option.numprocesses and not config.option.tx:

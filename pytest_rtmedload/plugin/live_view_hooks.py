@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.live.view import LiveView
 
 NAME = "rtmedload-live"
-"""Under which the hooks are registered."""
+"""Name under which the hooks are registered."""
 
 
 class LiveViewHooks:

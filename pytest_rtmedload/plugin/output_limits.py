@@ -1,4 +1,4 @@
-"""What load tests log and print is bounded: the first and the last hundred lines, and how many there were between.
+"""Limits what load tests log and print to the first and last hundred lines, and the number of lines omitted.
 
 A body that runs thousands of times would otherwise fill the terminal, the JUnit file and the memory, and hide the
 verdict. Files that were asked for (`log_file`) get everything, and so does a terminal without capture (`-s`).
@@ -23,7 +23,7 @@ MOST: Final = 100
 
 @contextlib.contextmanager
 def bounded_logs() -> Iterator[None]:
-    """Meanwhile pytest's own handlers get the first records; the last ones follow at the end."""
+    """Within it pytest's own handlers get the first records; the last ones follow at the end."""
     filters = [_Bounded(handler) for handler in logging.getLogger().handlers if _is_pytests(handler)]
     for each in filters:
         each.handler.addFilter(each)
@@ -43,7 +43,7 @@ def bound_sections(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def shortened(text: str) -> str:
-    """The first and the last lines of a text, and how many were between."""
+    """The first and the last lines of a text, and the number of lines omitted."""
     if text.count("\n") <= 2 * MOST + 1:
         return text
     lines = text.splitlines()

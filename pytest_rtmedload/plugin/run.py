@@ -168,7 +168,7 @@ class Run:
         self._hooks.judged(self.coordinator.results)
 
     def write_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what the run came to."""
+        """Print the outcome of the run."""
         if self._result is not None:
             write_summary(terminalreporter, self._result, self._written, self._config.get_verbosity())
             for criterion in self._result.criteria:

@@ -1,4 +1,4 @@
-"""What a result says about where, when and how it was made."""
+"""Where, when and how a result was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_config import LoadConfig
 
 PACKAGES: Final = ("pytest-rtmedload", "pytest", "pytest-asyncio", "numpy", "pyreqwest")
-"""Whose versions a result names."""
+"""Packages whose versions a result records."""
 
 
 def run_info(

@@ -1,4 +1,4 @@
-"""Which tests are load tests, and which of them somebody asked for.
+"""Which tests are load tests, and which of them were requested.
 
 Load tests cost minutes, so they run only when they were meant: `-m` picked them *because* of the marker, a suite or a
 size was given, or a test was named by its node id. Otherwise they are skipped and say so.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 UNASKED: Final = "load test: runs with -m load, with --load-suite or a load size, or when named by its node id"
 ONLY_IN: Final = "only in the suites "
-"""How the reason begins with which a load test of other suites is skipped."""
+"""Beginning of the skip reason of a load test that belongs to other suites."""
 LOAD_FIXTURES: Final = frozenset({"load", "load_run"})
 
 
@@ -38,7 +38,7 @@ def _is_ours(item: pytest.Item, name: str) -> bool:
 
 
 def wanted(item: pytest.Item, config: pytest.Config, options: LoadConfig) -> bool:
-    """True when this load test was asked for."""
+    """True when this load test was requested."""
     if options.sized_by_command_line or any("::" in argument for argument in config.args):
         return True
     names = {mark.name for mark in item.iter_markers()}

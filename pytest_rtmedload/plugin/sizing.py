@@ -1,4 +1,4 @@
-"""What a load test's marker and the options make together: a `LoadSpec`."""
+"""Combines a load test's marker and the options into a `LoadSpec`."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def load_spec(nodeid: str, group: str, arguments: MarkerArguments, config: LoadC
 
 
 def _users_of(conductor: Conductor, otherwise: int) -> int:
-    """The most users that a conductor asks for, as far as it says so before it begins."""
+    """The most users that a conductor asks for, as far as that is known beforehand."""
     with contextlib.suppress(Exception):  # one that fails does so again when its test runs, and is named there
         return max(
             (round(command.value) for command in conductor.commands() if command.kind == "users"), default=otherwise

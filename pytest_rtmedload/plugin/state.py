@@ -1,4 +1,4 @@
-"""What belongs to a pytest run with load tests, made when it is first needed: options, the run, the load tests."""
+"""State of a pytest run with load tests, created on first use: options, the run, the load tests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run_of(config: pytest.Config) -> Run:
 
 
 def outcomes_of(config: pytest.Config) -> OutcomeRecorder:
-    """Listens to pytest's reports, from the moment on at which load tests are known of."""
+    """Listens to pytest's reports as soon as load tests are known."""
     if OUTCOMES not in config.stash:
         from pytest_rtmedload.plugin.outcomes import OutcomeRecorder  # noqa: PLC0415 - only where there are load tests
 
@@ -84,7 +84,7 @@ def prepare(config: pytest.Config) -> None:
 
 
 def tests_of(config: pytest.Config) -> Tests:
-    """What runs load tests in this process, which may be one of pytest-xdist's workers."""
+    """Runs the load tests of this process, which may be one of pytest-xdist's workers."""
     if TESTS not in config.stash:
         given = getattr(config, "workerinput", {})
         if CHANNEL in given:

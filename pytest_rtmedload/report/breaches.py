@@ -1,4 +1,4 @@
-"""Since when a limit was exceeded: a time to look for in the agent's log, or a load from which on.
+"""Since when a limit was exceeded: a time to look for in the agent's log, or the load at which it began.
 
 Derived from the seconds of the measured phase, each by its own percentile: a hint where to look, not a verdict.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import StageResult, TargetResult, TestResult, TimelinePoint
 
 THROUGHOUT: Final = 0.8
-"""Share of the seconds above the limit from which it was above it all the time."""
+"""Share of seconds above the limit that is reported as all the time."""
 ALL_THE_TIME: Final = "all the time"
 
 

@@ -3,7 +3,7 @@
 The JSON is written first and appears only when it is complete. Every other report may fail on its own (a full disk,
 a broken template): that costs one line. A run never overwrites another run's files, not even when two end in the same
 second; only the `latest` copies change, all by one run before the next, and one that could not be renewed is removed,
-so that `latest` is never an older run. Every file is there completely or as it was before.
+so that `latest` is never an older run. Every file is complete or unchanged.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ SAMPLES_SUFFIX = "_samples.csv"
 """Of the samples one by one, which are written while the run goes on; only on request."""
 TAKEN: Final = frozenset((*SUFFIXES, SAMPLES_SUFFIX))
 SUFFIX: Final = re.compile(r"[._][A-Za-z0-9._-]*\.?[A-Za-z0-9]+")
-"""What the ending of a further report's name looks like."""
+"""Pattern for the ending of a further report's name."""
 _OPTION = "name another directory with --load-report-dir"
 _TURN_S: Final = 5.0
-"""The longest another run is waited for that renews its `latest` copies, which takes milliseconds."""
+"""Longest wait for another run to renew its `latest` copies, which takes milliseconds."""
 _TURN_PAUSE_S: Final = 0.01
 
 
 def prepare_directory(path: Path) -> None:
-    """Create the report directory and try it, so that a run of an hour does not end without its results.
+    """Create the report directory and test it, so that a run of an hour does not end without its results.
 
     Raises:
         OSError: it cannot be created or written to; the message is one line for the user.
@@ -102,7 +102,7 @@ def write_reports(
 
 
 def _adopt_samples(written: ReportFiles, samples: Path, stem: Path) -> None:
-    """Samples were written before it was known which name is free: mostly it is theirs."""
+    """Samples were written before a free name was known: it is usually theirs."""
     path = stem.with_name(stem.name + SAMPLES_SUFFIX)
     with _noted(written, str(samples)):
         written.paths[SAMPLES_SUFFIX] = samples if path.exists() else samples.rename(path)
@@ -116,7 +116,7 @@ def _earlier_endings(directory: Path) -> list[str]:
 
 
 def _write_all(run: RunResult, written: ReportFiles, stem: Path, further: Mapping[str, bytes]) -> None:
-    """Write the JSON first, then further reports and what people read."""
+    """Write the JSON first, then further reports and those for people."""
     given = {suffix: functools.partial(further.__getitem__, suffix) for suffix in further}
     renderers: dict[str, Callable[[], bytes]] = {".json": lambda: json_report.to_json(run)}
     renderers |= given
@@ -149,7 +149,7 @@ def _page(run: RunResult) -> str:
 
 
 def utf8(content: str) -> bytes:
-    """A report's text as its file holds it: paths and answers may carry what UTF-8 does not know."""
+    """A report's text as its file holds it: paths and answers may contain what UTF-8 cannot encode."""
     return content.encode("utf-8", "backslashreplace")
 
 
@@ -209,7 +209,7 @@ def _renew_latest(written: ReportFiles, directory: Path, suffix: str) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a file so that it is there completely or as it was before.
+    """Write a file so that it is always either complete or unchanged.
 
     Args:
         path: of the file.
@@ -234,7 +234,7 @@ def _copy_file(source: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def _replacement(path: Path) -> Iterator[Path]:
-    """A name under which to write what then takes the place of a file."""
+    """A temporary name for content that will replace a file."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary

@@ -1,4 +1,4 @@
-"""What the words of a summary mean, for a reader who sees one for the first time: each is said once, if it is there."""
+"""Explains the words of a summary to a first-time reader: each is explained once, where it occurs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pytest_rtmedload.results.model import RunResult, TestResult
 
 _CALLS: Final = re.compile(r"\d+ of (\d+) calls\)")
-"""As the line of a target says that there were too few."""
+"""How a target's line says that there were too few calls."""
 
 
 def meanings(run: RunResult) -> list[str]:
-    """One line for each word that stands in the summary of this run and does not explain itself."""
+    """One line for each word in the summary of this run that needs an explanation."""
     tests = [test for test in run.tests if not test.superseded]
     return [*_inconclusive(tests), *_invalid(tests), *_bounds(tests), *_calls(tests), *_negative(tests)]
 

@@ -1,4 +1,4 @@
-"""The run's model out of its JSON: the inverse of `json_report`, so that an old result can be drawn by today's page.
+"""Reads the run's model from its JSON: the inverse of `json_report`, so that today's page can show an old result.
 
 The rule: what is read is exactly what the model's type hints say, field by field; anything else is not a result,
 and the error names the place. A field that has a default may be missing, as in results of an earlier version; fields
@@ -25,7 +25,7 @@ _NO_JSON = "a truncated file, or none of a load test"
 
 
 class NotAResult(ValueError):  # noqa: N818 - says what is the case
-    """This is not a result of a load test; the message is one line that says where it goes wrong."""
+    """This is not a result of a load test; the message says in one line where it is wrong."""
 
 
 def from_json(content: bytes) -> RunResult:
@@ -42,7 +42,7 @@ def from_json(content: bytes) -> RunResult:
 
 
 def from_dict(document: Any) -> RunResult:
-    """The run that `json_report.to_dict` has made builtin types of.
+    """The run that `json_report.to_dict` converted to builtin types.
 
     Raises:
         NotAResult: it is none, or one of another schema.
@@ -57,7 +57,7 @@ def from_dict(document: Any) -> RunResult:
 
 
 def _read(kind: Any, value: Any, place: str) -> Any:
-    """A value as a type hint of the model wants it."""
+    """A value converted to a type hint of the model."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return None if value is None else _read(next(a for a in arguments if a is not type(None)), value, place)

@@ -87,5 +87,5 @@ def _plain(thing: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    """A plain `str` that UTF-8 can hold: paths and answers may carry lone surrogates."""
+    """A plain `str` that UTF-8 can encode: paths and answers may contain lone surrogates."""
     return str(text) if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,6 +1,6 @@
-"""What a run says in words: the same for the terminal, the summary log, the failure message and the page.
+"""A run in words: the same for the terminal, the summary log, the failure message and the page.
 
-The verdict comes first, then why, then the tests that need somebody's attention, and only then those that passed.
+The verdict comes first, then why, then the tests that need attention, and finally those that passed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def partial(run: RunResult) -> list[str]:
 
 
 def success_line(run: RunResult) -> str:
-    """The share of operations that succeeded, and of how many; that of iterations, too, where it is another.
+    """The share of operations that succeeded, and of how many; that of iterations, too, where it differs.
 
     Empty when there are none that count.
     """
@@ -102,7 +102,7 @@ def success_line(run: RunResult) -> str:
 
 
 def iterations_differ(run: RunResult) -> str:
-    """The share of iterations that succeeded, if it is another than that of operations; else empty."""
+    """The share of iterations that succeeded, if it differs from that of operations; else empty."""
     summary = run.summary
     share = formats.share(summary.iterations - summary.iterations_failed, summary.iterations)
     same = not summary.iterations or share == formats.percent(summary.success_rate)
@@ -110,7 +110,7 @@ def iterations_differ(run: RunResult) -> str:
 
 
 def agent_line(agent: AgentInfo) -> str:
-    """The system under test; an embedded one is called what it is."""
+    """The system under test; an embedded one is named as such."""
     if agent.embedded:
         return f"embedded agent (a stand-in, {agent.dialect} dialect)"
     if agent.url is None:
@@ -193,7 +193,7 @@ def by_verdict(things: Iterable[_Judged]) -> list[_Judged]:
 
 
 def in_order(tests: Iterable[TestResult]) -> list[TestResult]:
-    """Tests that need somebody's attention first; those that count for nothing last."""
+    """Tests that need attention first; superseded ones last."""
     return sorted(tests, key=lambda test: (test.superseded, _ORDER[tone(test)]))
 
 

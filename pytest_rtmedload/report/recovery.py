@@ -58,7 +58,7 @@ class RecoveryFile:
         self._size = 0
         self._closed = False
         self.path: Path | None = None
-        """The file, once there is one."""
+        """The file, once it exists."""
         self.problem: str | None = None
         """Why the file is incomplete; one line."""
 
@@ -157,7 +157,7 @@ def recover(path: Path) -> ReportFiles:
 
 
 def recover_all(directory: Path) -> Iterator[str]:
-    """Recover what runs that were killed have left in a directory; yields one line for each."""
+    """Recover the results of killed runs in a directory; yields one line for each."""
     for path in sorted(directory.glob(f"{PREFIX}*{SUFFIX}")):
         try:
             written = recover(path)

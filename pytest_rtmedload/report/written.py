@@ -14,10 +14,10 @@ _BUILT_IN: Final = (".html", ".json", "_summary.log", ".csv", "_timeline.csv", "
 
 @dataclass(slots=True)
 class ReportFiles:
-    """What was written and what was not."""
+    """The reports that were written, and those that failed."""
 
     stem: Path | None = None
-    """What all files of this run begin with, and no other run's; None when the folder could not be used."""
+    """Prefix of all files of this run, unique to it; None when the folder could not be used."""
     paths: dict[str, Path] = field(default_factory=dict)
     """Suffix (`.json`, `_timeline.csv` …) → the file of this run."""
     latest: dict[str, Path] = field(default_factory=dict)

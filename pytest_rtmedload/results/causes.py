@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """What the time of a delay was spent on, as far as it was measured."""
+    """What caused a delay, as far as it was measured."""
 
     PROCESSOR = "processor"
     """The loop's thread was ready to run and waited for a processor."""
@@ -16,13 +16,13 @@ class Cause(StrEnum):
     """The cgroup had used up its processor time."""
     COLLECTION = "garbage_collection"
     BODY = "body"
-    """One piece of code kept the loop for itself."""
+    """One piece of code blocked the loop."""
     BUSY = "busy"
     """Many pieces of code, each of them short: more than one core can do."""
     THREADS = "threads"
     """Other threads of the process held Python's global lock (GIL)."""
     TOOL = "bookkeeping"
-    """The load generator's own work on what it had measured."""
+    """The load generator's own processing of its measurements."""
     STOPPED = "stopped"
     """The process neither ran nor waited for a processor, and no code kept it."""
     UNKNOWN = "unknown"

@@ -106,7 +106,7 @@ class ConversationResult:
 
 @dataclass(frozen=True, slots=True)
 class LagCause:
-    """One cause of lag, and how much of it that explains."""
+    """One cause of lag, and how much lag it explains."""
 
     cause: str
     """A `Cause`."""

@@ -36,7 +36,7 @@ _OF_CLIENTS: Final = re.compile(r"(?:ws|voice|stt|tts|llm|redis|cosmos)\.[a-z_.]
 
 
 class Folding:
-    """What varies among some names.
+    """The parts that vary among some names.
 
     Args:
         names: the names to learn from.
@@ -67,7 +67,7 @@ class Folding:
         return "".join(parts)
 
     def fold(self, name: str) -> str:
-        """What a name that cannot be kept is counted under."""
+        """The pattern under which a name that cannot be kept is counted."""
         pattern = self.pattern(name)
         if pattern == name:
             pattern = _DIGITS.sub(ANY, name)

@@ -156,7 +156,7 @@ class GeneratorResult:
     shards: list[ShardResult] = field(default_factory=list)
     """Each shard on its own; empty when there was only one."""
     own_errors: dict[str, int] = field(default_factory=dict)
-    """What the generator ran out of → operations that failed for it, before anything was sent."""
+    """Limit that the generator met → operations that failed because of it, before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class StageResult:
     """`20 users`, `before the spike`, …"""
     users: int
     begin_s: float
-    """What is judged of it, in seconds since the start line: users need a moment to get going, which is left out."""
+    """What is judged of it, in seconds since the start line: the time in which users start is left out."""
     end_s: float
     verdict: Verdict
     reasons: list[str]
@@ -233,12 +233,12 @@ class TestResult:
     failed_test: bool
     """True if pytest reports the test as failed, under its evidence mode."""
     complete: bool
-    """False when the test was cut short: what stands here is partial."""
+    """False when the test was cut short: its results are partial."""
     users: int
     """Most at once; in the open model, iterations in flight at once, as counted once a second."""
     shards: int
     duration_s: float
-    """Length of the measured phase in fact, not as planned."""
+    """Actual length of the measured phase."""
     started_s: float
     """Start line, in seconds after the run started."""
     phases: dict[str, tuple[float, float]]

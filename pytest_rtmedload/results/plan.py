@@ -1,4 +1,4 @@
-"""What a load test set out to do and how far it came: the facts a verdict needs in addition to the samples."""
+"""The plan of a load test and its progress: the facts a verdict needs in addition to the samples."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 LEAD_S: Final = 0.5
-"""Commands are sent so far ahead: long enough for a message to reach every shard."""
+"""How far ahead commands are sent: long enough for a message to reach every shard."""
 PATIENCE_S: Final = 60.0
-"""How long users that are too many may take to finish what they are at."""
+"""How long surplus users may take to finish their iteration."""
 PROOF: Final = 4
 """The level that was found is held up to this many times as long as the others, if the proof needs it."""
 PRECISION: Final = 0.05
@@ -53,7 +53,7 @@ class Search:
         self._unknown.discard(users)
 
     def note_unknown(self, users: int) -> None:
-        """A level says nothing about the agent, because the load generator spoiled it."""
+        """A level says nothing about the agent: the load generator spoiled it."""
         self._unknown.add(users)
 
     @property
@@ -88,7 +88,7 @@ class _Level:
     ordered: float
     """When its users were due."""
     begin: float | None = None
-    """First judged second; None until the users are as many as they should be."""
+    """First judged second; None until all its users are active."""
     proof: bool = False
     """It was found already, without enough evidence."""
     again: bool = False
@@ -96,7 +96,7 @@ class _Level:
 
 
 class Capacity(Conductor):
-    """Tries levels of users, each for as long as it takes to know."""
+    """Tries levels of users, each for as long as its verdict needs."""
 
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
@@ -144,7 +144,7 @@ class Capacity(Conductor):
         return self._conclude(moment.elapsed, standing)
 
     def _settle(self, moment: Moment) -> None:
-        """A level is judged from when its users are there and those of the level before it are gone."""
+        """A level is judged once its users are active and the surplus ones of the previous level have ended."""
         level = self._level
         waited = moment.elapsed - level.ordered
         if waited >= SETTLE_S and (moment.users <= level.users or waited >= PATIENCE_S):

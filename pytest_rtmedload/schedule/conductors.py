@@ -1,4 +1,4 @@
-"""Conductors say how many users there are at which moment; workers obey.
+"""Conductors decide how many users are active at each moment; workers follow.
 
 A conductor's commands carry the time they are for and are sent ahead, so the moment a user starts does not depend on
 how quickly a message travels, and every shard picks its own users out of the same commands. A conductor that must see
@@ -74,7 +74,7 @@ class Conductor:
         return iter(())
 
     def stages(self) -> Sequence[Stage]:
-        """What is judged by itself, in order of time; none when the load is the same throughout."""
+        """Stages to be judged separately, in order of time; none when the load is constant."""
         return ()
 
     def steer(self, moment: Moment) -> list[Command]:  # noqa: ARG002 - for those that steer

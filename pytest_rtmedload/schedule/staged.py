@@ -71,7 +71,7 @@ class Spike(Conductor):
         return phases_until(self._spec, self._end)
 
     def commands(self) -> list[Command]:
-        """Up at once and down at once; users that are too many finish what they are at."""
+        """Up at once and down at once; surplus users finish their iteration."""
         end = Command(self._end, "end")
         if self._spec.open:
             return [end]

@@ -16,7 +16,7 @@ EXCHANGES: Final = 5
 
 
 class ClockExchange(NamedTuple):
-    """The other's clock, read between two looks at one's own. Nanoseconds."""
+    """The other process's clock, read between two readings of the own one. Nanoseconds."""
 
     asked: int
     answered: int
@@ -29,7 +29,7 @@ class ClockExchange(NamedTuple):
 
 
 def offset_ns(exchanges: Iterable[ClockExchange]) -> int:
-    """The other clock less one's own, in nanoseconds (Cristian's algorithm); 0 within the uncertainty."""
+    """The other clock minus the own one, in nanoseconds (Cristian's algorithm); 0 within the uncertainty."""
     best = min(exchanges, key=lambda exchange: exchange.round_trip)
     offset = best.answered - (best.asked + best.heard) // 2
     return offset if abs(offset) > best.round_trip // 2 + 1 else 0

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 LEAD_NS: Final = 100_000_000
-"""The start line lies so far ahead: long enough for a busy machine to deliver the word to every shard."""
+"""How far ahead the start line is set: long enough for a busy machine to notify every shard."""
 WIND_UP_S: Final = 3.0
 """How long an interrupted run waits for the last samples of its shards."""
 OVER: Final = "the run was interrupted"
@@ -117,7 +117,7 @@ class Coordinator:
         return self._clock() - self._began
 
     def connect(self, link: Link[ToWorker, ToCoordinator], name: str = "main", *, remote: bool = False) -> None:
-        """A worker is there, at the other end of this link; `remote` when it is a process of its own."""
+        """A worker has started, at the other end of this link; `remote` when it is a process of its own."""
         with self._lock:
             worker = WorkerHandle(len(self._workers), name, link, remote, self.elapsed)
             self._workers.append(worker)
@@ -219,7 +219,7 @@ class Coordinator:
             self._assign(test.spec, test.workers)
 
     def _consider(self) -> None:
-        """Let those who wait begin, or not."""
+        """Let the waiting workers begin, or turn them away."""
         while self._test is None and (decision := self._start_line.next(self.elapsed)) is not None:
             if isinstance(decision, GiveUp):
                 decision.worker.link.hang_up()
@@ -306,7 +306,7 @@ class Coordinator:
                 shard.worker.link.send(messages.Steer(commands))
 
     def _stop_if_hopeless(self, test: TestProgress) -> None:
-        """Nothing succeeded lately: is the agent gone, or is that all it has to say?"""
+        """Stop a test early if the agent is gone, or if nothing has succeeded for too long."""
         try:
             self._agents.known()
         except AgentUnavailable as error:
@@ -328,12 +328,12 @@ class Coordinator:
         self._turn_away(TurnAway(others, f"skipped by {worker.name}: {abandon.reason}", skip=True))
 
     def _lose(self, worker: WorkerHandle, reason: str) -> None:
-        """A worker is gone: its users are not given to others, that would be another load."""
+        """A worker is gone: its users are not given to others, since that would be another load."""
         self._start_line.loses(worker, reason, self.elapsed)
         self._leaves(worker, reason)
 
     def _leaves(self, worker: WorkerHandle, reason: str) -> None:
-        """A worker takes no further part in the test under way; one that had come to its end took none."""
+        """A worker takes no further part in the test under way; one that had finished took none."""
         test = self._test
         if test is None or worker.number not in test.shards or test.shards[worker.number].over:
             return
@@ -345,7 +345,7 @@ class Coordinator:
             self._turn_away(TurnAway(self._drop().workers, f"{reason} before the start line"))
 
     def _give_up_on_the_silent(self) -> None:
-        """Some wait for the others of a test that has begun: are those still there?"""
+        """Some workers wait for others of a test that has begun: check that those still run."""
         test = self._test
         if test is None:
             return
@@ -354,7 +354,7 @@ class Coordinator:
             self._lose(worker, reason)
 
     def _stop(self, reason: str) -> None:
-        """End the running test on all shards that are still at it."""
+        """End the running test on all shards that still run it."""
         test = self._now
         test.interrupted = test.interrupted or reason
         for shard in test.shards.values():

@@ -1,4 +1,4 @@
-"""What the coordinator has written down as it comes; on its own it writes nothing."""
+"""Receives events from the coordinator to be written as they occur; this base class writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of what the coordinator does about each kind of message: a kind, and what takes exactly that."""
+"""The coordinator's message handlers: each kind of message with the function that takes exactly that kind."""
 
 from __future__ import annotations
 

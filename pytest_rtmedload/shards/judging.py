@@ -82,7 +82,7 @@ class Verdicts:
         return self.present(mine[-1]) if mine else None
 
     def _supersede(self, nodeid: str) -> None:
-        """The first run of a test that was made twice is shown, and counts for nothing."""
+        """The first run of a repeated test is shown, but not counted."""
         self.results = [
             replace(result, superseded=True, failed_test=False) if result.nodeid == nodeid else result
             for result in self.results

@@ -20,10 +20,10 @@ Heard_co = TypeVar("Heard_co", covariant=True)
 
 
 class Link(Protocol[Sent_contra, Heard_co]):
-    """One end of a two-way, ordered connection: what it sends, and what it hears."""
+    """One end of a two-way, ordered connection: what it sends and receives."""
 
     def send(self, message: Sent_contra, /) -> None:
-        """Hand a message to the other end; one that is gone gets nothing."""
+        """Hand a message to the other end; does nothing if that has ended."""
 
     def setcallback(self, callback: Callable[[Heard_co], None], /) -> None:
         """Call this with every message that arrives, those that have already arrived first."""

@@ -1,4 +1,4 @@
-"""What the parts of a worker exchange: the test to run, why there is no verdict, and the way to the coordinator."""
+"""Types shared by the parts of a worker: the test to run, reasons for no verdict, and access to the coordinator."""
 
 from __future__ import annotations
 

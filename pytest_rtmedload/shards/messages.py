@@ -136,7 +136,7 @@ class Done(ShippedSamples):
     failed_users: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refused: str | None = None
-    """Why the shard could not begin: what this process lacks."""
+    """Why the shard could not begin: what its process lacks."""
     awaited_nothing: bool = False
     """True if the body ran without ever waiting for anything."""
 

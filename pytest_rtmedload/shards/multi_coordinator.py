@@ -1,4 +1,4 @@
-"""Several load tests at once: every worker has a coordinator of its own, and together they look like one.
+"""Several load tests at once: every worker has its own coordinator, and together they act as one.
 
 Each load test then is the matter of one worker and one coordinator, alone, as in a run without pytest-xdist; what the
 tests have in common is the agent, the live view and the time at which the run began.
@@ -41,7 +41,7 @@ class Coordination(Protocol):
         """Why a worker cannot take part."""
 
     def connect(self, link: Link[ToWorker, ToCoordinator], name: str = "main", *, remote: bool = False) -> None:
-        """A worker is there."""
+        """A worker has started."""
 
     def finish(self) -> None:
         """The run is over."""
@@ -74,7 +74,7 @@ class MultiCoordinator:
         self.stopping: Callable[[], str | None] = lambda: None
         """Says why no further test may begin, such as `-x`; None while it may."""
         self.holding: Callable[[], bool] = lambda: False
-        """True while load tests wait for something else than their workers; `reconsider` says that it has changed."""
+        """True while load tests wait for something other than workers; `reconsider` is called when that changes."""
 
     @property
     def results(self) -> list[TestResult]:
@@ -98,7 +98,7 @@ class MultiCoordinator:
         return next((each.misfit for each in self._coordinators if each.misfit is not None), None)
 
     def connect(self, link: Link[ToWorker, ToCoordinator], name: str = "main", *, remote: bool = False) -> None:
-        """A worker is there, at the other end of this link; `remote` when it is a process of its own."""
+        """A worker has started, at the other end of this link; `remote` when it is a process of its own."""
         coordinator = self._make(holding=self._must_wait)
         coordinator.stopping = self._why_stop
         self._coordinators.append(coordinator)

@@ -1,4 +1,4 @@
-"""Who watches load tests while they run, such as a live view."""
+"""The interface for watching load tests while they run, such as a live view."""
 
 from __future__ import annotations
 

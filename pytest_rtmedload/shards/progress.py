@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 SILENCE_S: Final = 60.0
-"""A shard ships once a second: one that is silent for so long while others have finished hangs."""
+"""A shard ships once a second: one that is silent for this long while others have finished hangs."""
 HOPELESS_S: Final = 5.0
-"""A test in which nothing has succeeded for so long, and something failed, is stopped early."""
+"""A test in which nothing has succeeded for this long, and something failed, is stopped early."""
 APART_MS: Final = 50.0
 """Shards that begin further apart than this are worth a note: a loaded machine stays far below it."""
 
@@ -93,7 +93,7 @@ class TestProgress:
     """Begin of a stage → what the shards observed of themselves during it."""
 
     def __post_init__(self) -> None:
-        """Every attempt has a conductor of its own: some of them steer by what they saw."""
+        """Every attempt has its own conductor, as some of them keep state."""
         self.conductor = conductor_for(self.spec)
 
     @classmethod
@@ -241,7 +241,7 @@ class TestProgress:
         return {str(p): (b, min(e, self.elapsed)) for p, (b, e) in planned.items() if b < self.elapsed}
 
     def _users_of_plan(self) -> int:
-        """Most users at once; of a search, as many as it came to try."""
+        """Most users at once; of a search, the most that it tried."""
         if self.spec.open:
             return self.spec.in_flight_limit
         tried = [stage.users for stage in self.conductor.stages()]

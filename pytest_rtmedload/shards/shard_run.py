@@ -1,4 +1,4 @@
-"""One go at one load test in one process: from the assignment of users to the last sample shipped."""
+"""One attempt at one load test in one process: from the assignment of users to the last sample shipped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SPARE_USERS: Final = 3
 """Open model: users kept waiting for an arrival."""
 LATE_YIELD_NS: Final = NS // 1000
 DEBUG_TIMEOUT_S: Final = 3600.0
-"""While a test is debugged its iteration is not cut off: somebody may sit at a breakpoint. Operations are."""
+"""While a test is debugged its iteration is not cut off: it may be stopped at a breakpoint. Operations are cut off."""
 DEBUGGED: Final = "debug mode: one user made one iteration, and latency is not judged"
 STOP_GRACE_NS: Final = NS
 """Grace for iterations in flight when a test is stopped before its time."""
@@ -144,7 +144,7 @@ class ShardRun:
         return await self._coordinator.expect(messages.Judged)
 
     def _make_room(self) -> Room:
-        """Of an open test, users are as many as the agent makes necessary."""
+        """In an open test, the number of users follows from how fast the agent answers."""
         users = self._in_flight if self._spec.open else share(self._spec.most_users, self._shard, self._shards)
         return make_room(users, certain=not self._spec.open)
 
@@ -379,7 +379,7 @@ class ShardRun:
 
 
 async def _until(moment_ns: int) -> int:
-    """Sleep until a moment of this process's clock; returns how long ago that is by now, in nanoseconds."""
+    """Sleep until a moment of this process's clock; returns by how much it was missed, in nanoseconds."""
     while (late := time.perf_counter_ns() - moment_ns) < 0:  # noqa: ASYNC110 - timers may fire a little early
         await asyncio.sleep(-late / NS)
     return late
@@ -391,7 +391,7 @@ def share(total: int, shard: int, shards: int) -> int:
 
 
 def slowed_by() -> list[str]:
-    """What is switched on in this process that makes a load generator several times slower; one line each."""
+    """Tools active in this process that make a load generator several times slower; one line each."""
     found = []
     if asyncio.get_running_loop().get_debug():
         found.append("asyncio's debug mode is on: the load generator is several times slower than it need be")

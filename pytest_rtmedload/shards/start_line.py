@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.spec.load_spec import LoadSpec
 
 START_S: Final = 60.0
-"""Shards run the same fixtures: one that needs so much longer for them than another hangs."""
+"""Shards run the same fixtures: one that needs this much longer for them than another hangs."""
 REPLACEMENT_S: Final = 1.0
 """After a worker was lost its replacement is announced at once, or there will be none."""
 
@@ -31,16 +31,16 @@ class WorkerHandle:
 
     number: int
     name: str
-    """What people call it: `gw0`."""
+    """Its name in reports: `gw0`."""
     link: Link[ToWorker, ToCoordinator]
     remote: bool = False
     """True for another process, which goes on when this one waits."""
     heard_s: float = 0.0
     """When its last message came."""
     item: str | None = None
-    """Node id of the load test it is in."""
+    """Node id of its current load test."""
     arrived: LoadSpec | None = None
-    """What it waits to begin."""
+    """The load test that it waits to begin."""
     waits_since_s: float = 0.0
 
 
@@ -54,19 +54,19 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class TurnAway:
-    """These workers do not begin what they wait for."""
+    """These workers do not begin the load test they wait for."""
 
     workers: list[WorkerHandle]
     reason: str
     skip: bool = False
-    """True when somebody else's outcome says what went wrong."""
+    """True when the outcome of another worker or test says what went wrong."""
     stop: bool = False
-    """True when the run is to end: no test of theirs is reported any more."""
+    """True when the run is to end: their tests are no longer reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """This worker is waited for no longer."""
+    """The others no longer wait for this worker."""
 
     worker: WorkerHandle
     reason: str
@@ -77,9 +77,9 @@ class _Item:
     """A load test as pytest knows it; its body may run several of ours."""
 
     participants: list[WorkerHandle] | None = None
-    """Who began it together; None until then."""
+    """The workers that began it together; None until then."""
     ended: dict[WorkerHandle, Ended] = field(default_factory=dict)
-    """Who has left it, and what they reported."""
+    """The workers that have left it, and what they reported."""
     lost: list[str] = field(default_factory=list)
     """Why workers that were in it never came to its end."""
     reported: bool = False
@@ -145,7 +145,7 @@ class StartLine:
         self._items.setdefault(nodeid, _Item()).reported = True
 
     def next(self, now_s: float) -> Begin | TurnAway | GiveUp | None:
-        """What to do about those who wait; None: nothing yet."""
+        """What to do about the waiting workers; None for nothing yet."""
         waiting = [worker for worker in self.alive if worker.arrived is not None]
         if not waiting:
             return None
@@ -158,7 +158,7 @@ class StartLine:
         return next((decision for decision in decisions if decision is not None), None)
 
     def _at(self, nodeid: str | None, waiting: list[WorkerHandle], now_s: float) -> Begin | TurnAway | GiveUp | None:
-        """What to do about those who wait in one load test."""
+        """What to do about the workers waiting in one load test."""
         here = [worker for worker in waiting if worker.item == nodeid]
         item = self._items.setdefault(nodeid or "", _Item())
         expected = self.alive if item.participants is None else [m for m in self.alive if m in item.participants]

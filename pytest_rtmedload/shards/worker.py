@@ -56,7 +56,7 @@ M = TypeVar("M")
 ASK_S: Final = 2.0
 """A worker that has waited this long asks whether the coordinator is still there."""
 LOST_S: Final = 60.0
-"""A coordinator that has not answered for so long is gone."""
+"""A coordinator that has not answered for this long is gone."""
 
 
 class Worker:
@@ -67,7 +67,7 @@ class Worker:
         self.told_to_stop: str | None = None
         """Why this process should run no more tests, once the coordinator said so."""
         self.turned_away = False
-        """True when somebody else's outcome is that of the last load test."""
+        """True when the outcome of the last load test is another worker's."""
         self._link = link
         self._inbox: deque[ToWorker] = deque()
         self._came = threading.Event()
@@ -168,7 +168,7 @@ class Worker:
             yield message
 
     def _heed(self, message: ToWorker) -> None:
-        """Obey the orders that apply whatever the worker is doing."""
+        """Handle the messages that apply in any state of the worker."""
         if isinstance(message, Assign):
             raise StartOver(message)
         if isinstance(message, Refuse):
@@ -180,7 +180,7 @@ class Worker:
             raise Refused("the process that coordinates the load tests is gone", skip=False)
 
     async def _message_came(self) -> bool:
-        """Wait for a message, for as long as one waits without asking."""
+        """Wait for a message, but no longer than the interval between questions to the coordinator."""
         if self._wake is None:
             return False
         self._wake[1].clear()

@@ -61,7 +61,7 @@ class Comparison(NamedTuple):
 
     @property
     def marks(self) -> tuple[float, ...]:
-        """What a printed number must not be confused with: the limit; nothing and everything where it is a share."""
+        """Numbers from which the printed one must differ visibly: the limit; also 0 and 100 for a share."""
         return (self.limit, 0, 100) if self.unit == "%" else (self.limit,)
 
     @property

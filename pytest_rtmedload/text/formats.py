@@ -94,7 +94,7 @@ def printable(text: str) -> list[str]:
 
 
 def _harmless(text: str) -> str:
-    """Nothing that a terminal obeys, nor Azure DevOps, which takes commands from anywhere in a line of the log."""
+    """Escape terminal control characters, and Azure DevOps commands, which are read anywhere in a line of the log."""
     shown = "".join(c if c.isprintable() else _visible(c) for c in text)
     return shown.replace("##vso[", "##vso [")
 

@@ -1,4 +1,4 @@
-"""Secrets never reach a report: known values are replaced wherever they stand, and whatever looks like one as well.
+"""Secrets never reach a report: known values are replaced wherever they occur, and everything that looks like a secret.
 
 Better one harmless word too many replaced than one key published.
 """

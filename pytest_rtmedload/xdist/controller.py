@@ -53,7 +53,7 @@ class ChannelLink(Generic[Sent, Heard]):
         return bool(self._unread)
 
     def send(self, message: Sent, /) -> None:
-        """Hand a message to the other end; one that is gone gets nothing."""
+        """Hand a message to the other end; does nothing if that has ended."""
         try:
             self._channel.send(pickle.dumps(message))
         except OSError:
@@ -160,7 +160,7 @@ class ControllerPlugin:
             self._driving.setdefault(nodeid, set()).add(node)
 
     def left(self, node: Any, nodeid: str) -> None:
-        """A worker has ended a load test, or will never get to it; the last one's word lets it be reported."""
+        """A worker has ended a load test, or will never run it; after the last worker it is reported."""
         driving = self._driving.get(nodeid, set())
         driving.discard(node)
         if not driving and self.decided(nodeid):
@@ -172,21 +172,21 @@ class ControllerPlugin:
             self._coordinator.reconsider()
 
     def quiet(self) -> None:
-        """No ordinary test runs any more, which would disturb the load tests."""
+        """No ordinary tests are running any more that would disturb the load tests."""
         if not self._quiet:
             self._quiet = True
             self.reconsider()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """What a lost worker was to drive waits for the one that replaces it."""
+        """The load tests of a lost worker wait for its replacement."""
         assignment = self._assignment()
         if assignment is not None:
             assignment.lose(node)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """A load test that no worker was left to run is an error, and not forgotten."""
+        """A load test that no worker was left to run is reported as an error."""
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._coordinator is None or not ended or self._why_stop() is not None:
             return

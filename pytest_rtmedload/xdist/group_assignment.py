@@ -65,6 +65,6 @@ class GroupAssignment:
                 self._worker_of[group] = worker
 
     def _driver(self, nodeid: str) -> Hashable | None:
-        """Who drives a load test; one that the controller has not seen counts among the first group."""
+        """The worker that drives a load test; a test unknown to the controller counts as one of the first group."""
         group = self._group_of.get(nodeid, next(iter(self._worker_of), None))
         return self._worker_of.get(group) if group is not None else None

@@ -53,7 +53,7 @@ class GroupsPlugin:
         config.option.numprocesses = workers
 
     def pytest_report_collectionfinish(self) -> str:
-        """Say what will run side by side."""
+        """Print which groups will run side by side."""
         sizes = GroupAssignment(self._groups()).sizes
         tests = ", ".join(f"{group} ({count})" for group, count in sizes.items())
         return f"load tests side by side: {tests}" if len(sizes) > 1 else ""
@@ -66,7 +66,7 @@ class GroupsPlugin:
 
 
 def _broken(session: pytest.Session) -> str | None:
-    """What pytest says of errors in collecting, if they end the run."""
+    """Pytest's message about collection errors, if they end the run."""
     errors = session.testsfailed
     if not errors or session.config.option.continue_on_collection_errors:
         return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Controller(Protocol):
-    """Who knows about load tests."""
+    """The part that knows about load tests."""
 
     def announced(self, node: Any) -> set[str]:
         """Node ids of the load tests that this worker has collected."""
@@ -29,7 +29,7 @@ class Controller(Protocol):
         """A worker was sent these load tests."""
 
     def left(self, node: Any, nodeid: str) -> None:
-        """A worker has ended a load test, or will never get to it."""
+        """A worker has ended a load test, or will never run it."""
 
     def reconsider(self) -> None:
         """Something has happened that may end the run."""

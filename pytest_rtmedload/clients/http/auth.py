@@ -24,7 +24,7 @@ class Auth(Protocol):
         """Headers of the request; `target` is its path and query."""
 
     def challenged(self, response: Response) -> bool:
-        """Take in an answer with status 401; True when the request is worth sending once more."""
+        """Process a response with status 401; True when the request is worth sending again."""
 
 
 class BasicAuth:
@@ -37,7 +37,7 @@ class BasicAuth:
         """The Authorization header."""
         return {"Authorization": self._value}
 
-    def challenged(self, response: Response) -> bool:  # noqa: ARG002 - there is nothing more to say
+    def challenged(self, response: Response) -> bool:  # noqa: ARG002 - there is no second attempt
         """Never worth another try."""
         return False
 
@@ -66,7 +66,7 @@ class DigestAuth:
         return {"Authorization": self._answer(method, target)} if self._challenge else {}
 
     def challenged(self, response: Response) -> bool:
-        """Take in the challenge; a new one (a stale nonce) is worth another try, the same one is not."""
+        """Process the challenge; a new one (a stale nonce) is worth another try, the same one is not."""
         told = next((v for v in response.headers.get_list("www-authenticate") if v.lower().startswith("digest ")), "")
         fields = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(told)}
         if not fields.get("nonce") or fields["nonce"] == self._challenge.get("nonce"):
@@ -105,7 +105,7 @@ class DigestAuth:
 
 
 class _Function:
-    """A function of the test that gives the headers."""
+    """A function of the test that returns the headers."""
 
     def __init__(self, function: Callable[[str, str], Mapping[str, str]]) -> None:
         self.headers = function
@@ -116,7 +116,7 @@ class _Function:
 
 
 def auth_of(given: object) -> Auth:
-    """What `auth=` was given, as something that makes headers.
+    """The value of `auth=` as an object that makes headers.
 
     Args:
         given: `(name, password)`, an `Auth`, or a function of method and target that returns headers.

@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.urls import Pairs
 
 MOST_TARGETS = 1_000
-"""URLs remembered per user; ids in their paths would otherwise make them grow without end."""
+"""Most URLs remembered per user: with ids in paths their number is unlimited."""
 
 WITHOUT_LENGTH: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-"""Methods that say nothing of a body they do not have; all others send `Content-Length: 0` (RFC 9110, 8.6)."""
+"""Methods that send no header about a missing body; all others send `Content-Length: 0` (RFC 9110, 8.6)."""
 
 _OK: Final = Outcome.OK.value
 _FAILED: Final = Outcome.FAILED.value
@@ -94,7 +94,7 @@ class HttpClient:
         self.headers: dict[str, str] = {}
         """Headers of all following requests, in addition to those the client was created with."""
         self.cookies = Cookies() if cookies is None else cookies
-        """What servers have set, and what the test sets."""
+        """The cookies set by servers and by the test."""
         self._add = recorder.add
         self._error = recorder.error
         self._base_url = base_url

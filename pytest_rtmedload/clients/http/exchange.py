@@ -37,13 +37,13 @@ class HttpTarget(NamedTuple):
     url: Url
     client: Client
     headers: Mapping[str, str]
-    """What this origin alone is sent."""
+    """Headers that are sent to this origin only."""
     last: LastAnswer
     """When this origin last answered."""
 
 
 class Asked(NamedTuple):
-    """A request as it was asked for."""
+    """A request as the test made it."""
 
     target: HttpTarget
     body: Body
@@ -55,7 +55,7 @@ class Asked(NamedTuple):
 
 
 async def exchange(send: Send, find: Find, asked: Asked, expect: Expect, *, follow: bool) -> Response:
-    """Ask until there is the answer.
+    """Send requests until the final response has arrived.
 
     Args:
         send: makes one exchange and measures it.
@@ -83,7 +83,7 @@ async def exchange(send: Send, find: Find, asked: Asked, expect: Expect, *, foll
 
 
 async def _proved(send: Send, asked: Asked, expect: Expect) -> Response:
-    """One request with credentials; once more where the server asks for proof of them."""
+    """One request with credentials; sent again where the server challenges them."""
     auth = asked.auth
     if auth is None:
         return await send(asked, expect, None)

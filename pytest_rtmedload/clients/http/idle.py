@@ -12,7 +12,7 @@ from typing import Final
 from pytest_rtmedload.clients.errors import ConnectError
 
 SHORTEST_S: Final = 1.0
-"""Servers that close connections sooner are hardly set up for keeping them."""
+"""Servers that close connections sooner are hardly configured for keep-alive."""
 _CLOSED: Final = ("connection closed before message completed", "connection reset by peer", "broken pipe")
 
 
@@ -23,11 +23,11 @@ class LastAnswer:
 
     def __init__(self) -> None:
         self.ns = 0
-        """On `time.perf_counter_ns`; 0: never, or not known."""
+        """On `time.perf_counter_ns`; 0 for never or unknown."""
 
 
 def with_pause(reason: str, kind: type[Exception], last: LastAnswer, start_ns: int) -> str:
-    """The reason of a failure, and that its connection had been idle if it had.
+    """The reason of a failure, with a note if its connection had been idle.
 
     Args:
         reason: what the connection ended with.

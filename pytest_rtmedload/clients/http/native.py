@@ -1,6 +1,6 @@
-"""Making pyreqwest's clients cheap, and its thread a good guest in this process.
+"""Makes pyreqwest's clients cheap, and its thread safe for this process.
 
-pyreqwest answers from a thread of its own, one per process. Three things about it cost, and are dealt with here:
+pyreqwest answers from its own thread, one per process. Three costs of that are dealt with here:
 
 - A foreign thread that enters Python gets a new thread state each time and loses it when it leaves. On asyncio's own
   event loop that is a third of the cost of a request (`benchmarks/test_http.py`: bare, unprepared). `prepare` lets this
@@ -71,7 +71,7 @@ def secure_client(headers: Mapping[str, str], cookies: CookieStore, verify: bool
 
 
 def prepare() -> None:
-    """Set pyreqwest up once per process; some milliseconds. Later calls do nothing."""
+    """Set up pyreqwest once per process, in some milliseconds. Later calls do nothing."""
     global _prepared  # noqa: PLW0603 - the thread this is about exists once per process
     if _prepared:
         return
@@ -87,7 +87,7 @@ def prepare() -> None:
 
 @cache
 def user_agent() -> str:
-    """What the tool calls itself."""
+    """The tool's User-Agent."""
     try:
         return f"pytest-rtmedload/{importlib.metadata.version('pytest-rtmedload')}"
     except importlib.metadata.PackageNotFoundError:  # run from a source tree

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 MOST: Final = 20
 """Redirects that are followed for one request, as in httpx."""
 STATUSES: Final = (301, 302, 303, 307, 308)
-"""Statuses that send a reader elsewhere."""
+"""Statuses that redirect."""
 
 
 def next_method(status: int, method: str) -> str:

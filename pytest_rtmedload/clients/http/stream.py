@@ -145,7 +145,7 @@ class StreamedResponse:
                 fields[name] = f"{fields[name]}\n{value}" if name == "data" and "data" in fields else value
 
     async def aread(self) -> bytes:
-        """The whole body, or what of it was not read yet."""
+        """The whole body, or the part that has not been read yet."""
         return b"".join([chunk async for chunk in self.aiter_bytes()])
 
 

@@ -60,7 +60,7 @@ class _Exchange(ObservedOperation):
         self._reading = False
 
     def answered(self, response: Any, stream: Callable[[Any, _Exchange], Any]) -> bool:
-        """The head of the answer is here; its body will be read through us, unless it is here, too."""
+        """The head of the response has arrived; unless the body has, too, it will be read through this object."""
         self._status = response.status_code
         if response.is_closed:
             self.part(response.content)
@@ -82,17 +82,17 @@ class _Exchange(ObservedOperation):
         self.finish()
 
     def part(self, part: bytes) -> None:
-        """A part of the body is here."""
+        """A part of the body has arrived."""
         if self._status >= 400 and len(self._begun) < MOST_READ:
             self._begun += part[:MOST_READ]
 
     def exhausted(self) -> None:
-        """All parts of the body are here."""
+        """All parts of the body have arrived."""
         if not self._reading:
             self.finish()
 
     def finish(self) -> None:
-        """The body was read, or is wanted no more."""
+        """The body was read, or is no longer wanted."""
         if self._status < 400:
             self.end(OK)
         else:
@@ -118,7 +118,7 @@ class _Exchange(ObservedOperation):
 
 
 class _Transport:
-    """A transport of the client, measured: what the client calls is here, all else is the transport's own."""
+    """A transport of the client, measured: it defines what the client calls; all else is forwarded to the transport."""
 
     def __init__(self, inner: Any, client: Any, watch: OperationWatch) -> None:
         self.inner = inner
@@ -204,7 +204,7 @@ def _path(url: Any) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost thing that is known, without numbers of errors and addresses."""
+    """The innermost known cause, without error numbers and addresses."""
     for link in links(error):
         if isinstance(link, OSError) and link.errno is not None and link.errno > 0:
             return os.strerror(link.errno).lower()

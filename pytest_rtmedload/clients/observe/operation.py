@@ -21,7 +21,7 @@ OK: Final = Outcome.OK.value
 FAILED: Final = Outcome.FAILED.value
 CENSORED: Final = Outcome.CENSORED.value
 MOST_READ: Final = 4_000
-"""Bytes of an answer that are looked at; more is redacted than shown, lest a secret be cut in half."""
+"""Bytes of an answer that are read; more is redacted than shown, so that no secret is cut in half."""
 _SHOWN: Final = 500
 
 
@@ -72,7 +72,7 @@ class OperationWatch:
         self._users: list[tuple[SampleRecorder, Callable[[str], str]]] = []
 
     def watch_for(self, recorder: SampleRecorder, redact: Callable[[str], str]) -> None:
-        """Measure for a user, after those who came before."""
+        """Measure for a user, after all earlier ones."""
         self._users.append((recorder, redact))
 
     def leave(self, recorder: SampleRecorder) -> bool:

@@ -117,7 +117,7 @@ class WebSocketClient:
         return self
 
     async def __anext__(self) -> Message:
-        """The next message, as `recv`; ends when the agent or this client says goodbye.
+        """The next message, as `recv`; ends when the agent or this client closes the connection.
 
         A cancellation is not a sample here: it is unknown how many messages are still due to a background reader.
         """
@@ -290,7 +290,7 @@ class WebSocketClient:
         return connection
 
     async def _written(self, connection: Connection, metric: str, start: int) -> None:
-        """Wait while the agent does not read."""
+        """Wait until the agent reads again."""
         written = connection.written()
         if written is not None:
             waiting = connection.wait(written, self._limit)

@@ -51,18 +51,18 @@ _T = TypeVar("_T")
 
 
 class Connection(WSListener):
-    """One connection: picows calls what is in the first part, a client the second."""
+    """One connection: picows calls the methods of the first part, clients those of the second."""
 
     def __init__(self) -> None:
         self.opened_ns = 0
         """When the 101 was read, on `time.perf_counter_ns`."""
         self.loss: Loss | None = None
-        """How the connection ended; None while it is there."""
+        """How the connection ended; None while it is open."""
         self.on_loss: Callable[[Loss], object] = id  # nobody yet
         """Called once, before the waiters are notified."""
         self.inbox = Inbox()
         self.deliver: Callable[[Message, int], object] = self.inbox.deliver
-        """Takes each message and when it was read; the inbox, unless somebody wants them at once."""
+        """Takes each message and when it was read; the inbox, unless a caller wants them at once."""
         self._deadlines = Deadlines()
         self._loop = asyncio.get_running_loop()
         self._pings: dict[bytes, asyncio.Future[int]] = {}
@@ -100,7 +100,7 @@ class Connection(WSListener):
             transport.send_pong(frame.get_payload_as_bytes())
 
     def pause_writing(self) -> None:
-        """The peer reads more slowly than is written."""
+        """The peer reads more slowly than this client writes."""
         self.paused = True
 
     def resume_writing(self) -> None:
@@ -128,7 +128,7 @@ class Connection(WSListener):
         self._transport.send(_TEXT if text else _BINARY, message)
 
     def written(self) -> asyncio.Future[None] | None:
-        """Done when the peer reads again; None when there is nothing to wait for."""
+        """Done when the peer reads again; None when no wait is needed."""
         if not self.paused:
             return None
         waiting: asyncio.Future[None] = self._loop.create_future()

@@ -194,7 +194,7 @@ async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> l
 
 
 async def _abandon(opening: asyncio.Task[Opened], sockets: list[socket.socket]) -> None:
-    """Give up on a connection and see it gone; after the end of its socket picows cleans up by itself."""
+    """Abandon a connection and wait for its end; picows cleans up by itself once the socket has ended."""
     for sock in sockets:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

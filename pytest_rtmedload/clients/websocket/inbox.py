@@ -1,4 +1,4 @@
-"""Who gets a message: the oldest who expects just this one, else the oldest who takes any, else it stays unread.
+"""Assigns messages: to the oldest waiter expecting this one, else to the oldest that takes any, else it stays unread.
 
 A message is never lost: who was cancelled at the very moment gives it back.
 """
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 
 class Inbox:
-    """Messages of one connection, and those who wait for them."""
+    """Messages of one connection, and the waiters for them."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -67,7 +67,7 @@ class Inbox:
         return await self._waited(taker, wait, lambda message: message)
 
     async def answer(self, expected: asyncio.Future[Answer], wait: Wait) -> Answer:
-        """What `expect` returned, once it is there."""
+        """The result of a future from `expect`."""
         return await self._waited(expected, wait, lambda answer: answer[1])
 
     def drain(self) -> list[Message]:

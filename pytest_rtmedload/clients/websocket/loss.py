@@ -51,7 +51,7 @@ class Loss(NamedTuple):
 
 
 class ConnectionLost(Exception):  # noqa: N818 - what happened
-    """Raised in everybody who waits when the connection ends."""
+    """Raised in all waiters when the connection ends."""
 
     def __init__(self, loss: Loss) -> None:
         super().__init__(loss.text)
@@ -86,7 +86,7 @@ class Failed(Exception):  # noqa: N818 - what happened
 
 
 def explained(error: BaseException) -> Failed:
-    """What picows or the system said when there was no connection, without numbers of errors."""
+    """What picows or the system said when there was no connection, without error numbers."""
     if isinstance(error, WSHandshakeError):
         return _wrong_answer(error)
     if isinstance(error, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""What the operations of one WebSocket leave in the recorder, and the exceptions that say so.
+"""Samples that the operations of one WebSocket record, and the matching exceptions.
 
 Every method that returns an exception has recorded it before; `counted` is true if it is a sample.
 """

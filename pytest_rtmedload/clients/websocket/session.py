@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.clients.websocket.samples import WebSocketSamples
 
 CLOSING: Final = 2.0
-"""Most seconds that a close waits for the agent's consent."""
+"""Most seconds that a close waits for the agent's close frame."""
 
 _T = TypeVar("_T")
 
@@ -85,13 +85,13 @@ class Session:
             self.lost(connection.loss)
 
     async def close(self, code: int, reason: str, *, patient: bool) -> None:
-        """Close the connection if there is one; `patient` waits for the agent's consent."""
+        """Close the connection if there is one; `patient` waits for the agent's close frame."""
         self.closing = True
         if self.connection is not None:
             await self.connection.close(code, reason, min(CLOSING, self._limit) if patient else 0)
 
     def reading(self) -> Connection:
-        """The connection, which may be gone: what was read before can still be taken.
+        """The connection, which may have ended: messages read before that can still be received.
 
         Raises:
             RuntimeError: there never was one.
@@ -101,7 +101,7 @@ class Session:
         return self.connection
 
     def writing(self, metric: str, start_ns: int) -> Connection:
-        """The connection, which is there.
+        """The connection, which must be open.
 
         Raises:
             ConnectionClosed: it is gone; recorded unless this client closed it.

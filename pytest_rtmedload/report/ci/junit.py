@@ -43,7 +43,7 @@ def properties(test: TestResult) -> list[tuple[str, object]]:
 
 
 def tell_failure(properties: list[tuple[str, object]], report: pytest.TestReport) -> None:
-    """Set the verdict of a test that pytest failed for another reason than its verdict.
+    """Set the verdict of a test that pytest failed for a reason other than its verdict.
 
     Args:
         properties: the `user_properties` of the test, changed in place.
@@ -102,7 +102,7 @@ def add_criteria(config: pytest.Config, criteria: Iterable[CriterionResult], *, 
 
 
 def criterion_reports(criteria: Iterable[CriterionResult], *, goals_fail: bool = False) -> list[pytest.TestReport]:
-    """A report for each criterion of the run, of which JUnit makes test cases.
+    """A report for each criterion of the run, from which JUnit makes test cases.
 
     Args:
         criteria: the judged criteria.

@@ -1,4 +1,4 @@
-"""The run as plain text, for the terminal and the summary log: what a stranger understands in ten seconds.
+"""The run as plain text, for the terminal and the summary log: to be understood by a new reader in ten seconds.
 
 Verdict, why, failures, passes, what the words mean, what to do next, paths, in this order. A test that passed is a
 line; what explains several tests is said once, at the end.
