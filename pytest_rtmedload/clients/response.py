@@ -252,7 +252,7 @@ def body_of(raw: Raw) -> bytes:
     except StopIteration as done:
         return bytes(done.value)
     reading.close()
-    raise RuntimeError("the body was not read yet")
+    raise RuntimeError("the body has not been read yet")
 
 
 class HTTPStatusError(HTTPError):

@@ -285,7 +285,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
     for need in fixturedef.argnames:
         if need in known_names and isinstance(request.getfixturevalue(need), UserFixtureDef):
             pytest.fail(
-                f"fixture {fixturedef.argname!r} asks for {need!r}, which every virtual user has its own of: "
+                f"fixture {fixturedef.argname!r} asks for {need!r}, which exists once per virtual user: "
                 f"define {fixturedef.argname!r} with @pytest_rtmedload.user_fixture",
                 pytrace=False,
             )

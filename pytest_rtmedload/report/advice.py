@@ -144,9 +144,7 @@ def _failure(test: TestResult) -> _Need:
     if test.errors:
         return _Need([test], _erring(test))
     if missed and missed[0].value is None:
-        return _Need(
-            [test], f"nothing was measured of {formats.one_line(missed[0].metric)}; does the test body reach it?"
-        )
+        return _Need([test], f"{formats.one_line(missed[0].metric)} was not measured; does the test body reach it?")
     if missed:
         what = f"{formats.one_line(missed[0].metric)} {missed[0].name}".lstrip()
         return _Need([test], f"{what} misses its target; look at the agent")
@@ -163,7 +161,7 @@ def _slow(test: TestResult, target: TargetResult, value: float) -> _Need:
         return _Need([test], f"{said}; look in the agent's log for the slowest: {named}")
     if when == ALL_THE_TIME and test.model == "closed" and test.users > 1:
         return _Need([test], f"{said}; see whether the load is the cause with half the users", _half_users([test]))
-    return _Need([test], f"{said}; look at the agent then")
+    return _Need([test], f"{said}; look at the agent")
 
 
 def _beyond(value: float, limit: float) -> str:
@@ -180,7 +178,7 @@ def _erring(test: TestResult) -> str:
     first = next((p.second for p in test.timeline if any(m.failed + m.censored for m in p.metrics.values())), None)
     since = "" if first is None else f", first in second {first}"
     message = formats.one_line(worst.message, 120)
-    where = "it is raised by the test's own lines: see there" if _BY_THE_TEST.match(message) else "see the agent's log"
+    where = "it is raised by the test's own code" if _BY_THE_TEST.match(message) else "see the agent's log"
     return f"{worst.count:,} of {whole:,} failures are '{message}'{since}; {where}"
 
 

@@ -56,4 +56,4 @@ def _calls(tests: list[TestResult]) -> list[str]:
 def _negative(tests: list[TestResult]) -> list[str]:
     if not any(test.negative for test in tests):
         return []
-    return ["negative: sends what must be refused; counts for none of the run's criteria"]
+    return ["negative: sends requests that must be refused; not included in the run's criteria"]

@@ -21,7 +21,7 @@ from pytest_rtmedload.results.model import SCHEMA_VERSION, RunResult, TargetResu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NO_JSON = "a truncated file, or none of a load test"
+_NO_JSON = "a truncated file, or not of a load test"
 
 
 class NotAResult(ValueError):  # noqa: N818 - says what is the case
@@ -48,7 +48,7 @@ def from_dict(document: Any) -> RunResult:
         NotAResult: it is none, or one of another schema.
     """
     if not isinstance(document, dict) or "schema" not in document:
-        raise NotAResult("no result of a load test: it names no schema")
+        raise NotAResult("not a result of a load test: it names no schema")
     schema = document["schema"]
     if schema != SCHEMA_VERSION or isinstance(schema, bool):
         raise NotAResult(f"a result of schema {schema!r:.40}, and this version reads schema {SCHEMA_VERSION}")
@@ -137,4 +137,4 @@ _WORDS: Mapping[type, str] = {
 
 
 def _refuse(place: str, what: str) -> NoReturn:
-    raise NotAResult(f"no result of a load test: {place or 'the document'} {what}")
+    raise NotAResult(f"not a result of a load test: {place or 'the document'} {what}")

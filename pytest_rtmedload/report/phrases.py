@@ -139,7 +139,7 @@ def tone(test: TestResult) -> Verdict:
 def consequence(test: TestResult) -> str:
     """What pytest makes of the verdict, where the verdict alone does not say it."""
     if test.superseded:
-        return f"was {test.verdict.value}: superseded by a second run, counts for nothing"
+        return f"was {test.verdict.value}: superseded by a second run, not counted"
     if test.outcome == "skipped":
         return "pytest skipped the test"
     if test.outcome in _EXPECTED:

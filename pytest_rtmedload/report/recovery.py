@@ -122,7 +122,7 @@ class RecoveryFile:
             with contextlib.suppress(OSError):
                 self._file.truncate(self._size)
         reason = error.strerror or str(error)
-        self.problem = f"{self.path}: {reason}: should this run be killed, later results could not be recovered"
+        self.problem = f"{self.path}: {reason}: if this run is killed, its later results cannot be recovered"
 
 
 @dataclass(slots=True)

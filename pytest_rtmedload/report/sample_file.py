@@ -139,7 +139,7 @@ class SampleFile:
     def _forget(self, nodeid: str) -> None:
         began, wrote = self._marks.pop(nodeid, (self._size, 0))
         if began + wrote != self._size:  # another test runs at the same time: its rows lie between these
-            self.problem = f"{self.path}: {nodeid} was made twice, and the rows of its first run are still there"
+            self.problem = f"{self.path}: {nodeid} was run twice, and the rows of its first run are still in the file"
         elif wrote and self._file is not None:
             self._size = began
             self._file.seek(began)

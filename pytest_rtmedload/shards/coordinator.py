@@ -128,7 +128,7 @@ class Coordinator:
         """Act on a message of a worker."""
         with self._lock:
             if isinstance(message, messages.Arrive | messages.Ended):
-                self._leaves(worker, f"{worker.name} left it by an error")
+                self._leaves(worker, f"{worker.name} left it with an error")
             if not isinstance(message, messages.OfAttempt) or self._is_now(message.attempt):
                 self._handlers[type(message)](worker, message)
             worker.heard_s = self.elapsed

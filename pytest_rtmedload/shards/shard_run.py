@@ -394,7 +394,7 @@ def slowed_by() -> list[str]:
     """Tools active in this process that make a load generator several times slower; one line each."""
     found = []
     if asyncio.get_running_loop().get_debug():
-        found.append("asyncio's debug mode is on: the load generator is several times slower than it need be")
+        found.append("asyncio's debug mode is on: the load generator is several times slower than necessary")
     if sys.gettrace() is not None or sys.getprofile() is not None:
-        found.append("coverage, a debugger or a profiler is watching: the load generator is slower than it need be")
+        found.append("coverage, a debugger or a profiler is watching: the load generator is slower than necessary")
     return found

@@ -13,7 +13,7 @@ from tests.clients.fake_http import Connect, Rows, Seen, Serve, answer
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("pause_s", "told"),
-    [(1.1, " on a connection idle for 1 s, by the server's keep-alive time-out as it seems"), (0, "")],
+    [(1.1, " on a connection idle for 1 s, probably by the server's keep-alive time-out"), (0, "")],
 )
 async def test_a_kept_connection_that_was_closed_meanwhile_says_so(
     serve: Serve, connect: Connect, rows: Rows, pause_s: float, told: str

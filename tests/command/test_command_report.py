@@ -51,12 +51,12 @@ def test_without_a_name_it_stands_beside_the_result(result: Path) -> None:
     [
         (lambda text: text[: len(text) // 2], "not JSON"),
         (lambda _: "", "not JSON"),
-        (lambda _: '{"results": []}', "no result of a load test: it names no schema"),
+        (lambda _: '{"results": []}', "not a result of a load test: it names no schema"),
         (
             lambda text: text.replace('"schema": 1', '"schema": 2'),
             "a result of schema 2, and this version reads schema 1",
         ),
-        (lambda text: text.replace('"verdict"', '"opinion"'), "no result of a load test: summary has no 'verdict'"),
+        (lambda text: text.replace('"verdict"', '"opinion"'), "not a result of a load test: summary has no 'verdict'"),
     ],
 )
 def test_what_is_no_result_is_one_line_and_overwrites_nothing(

@@ -73,7 +73,7 @@ def test_a_summary_never_grows_beyond_what_github_takes(tmp_path: Path, large: R
     actions(tmp_path).announce(large, written, str, goals_fail=False)
     assert summary.stat().st_size == MOST_BYTES - 100
     assert written.problems == [
-        f"summary for the CI server: {summary} (GITHUB_STEP_SUMMARY): no room left, a step's summary may have 1 MiB"
+        f"summary for the CI server: {summary} (GITHUB_STEP_SUMMARY): no space left: a step's summary may have 1 MiB"
     ]
 
 

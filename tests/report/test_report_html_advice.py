@@ -75,7 +75,7 @@ def test_a_lost_shard_is_looked_for() -> None:
 def test_a_slow_metric_is_told_with_its_seconds() -> None:
     test = failing_test()
     assert told(test) == [
-        "POST /api/call p95 is 20.7 % above its limit, in 4 of 16 seconds, from second 12 to 15; look at the agent then"
+        "POST /api/call p95 is 20.7 % above its limit, in 4 of 16 seconds, from second 12 to 15; look at the agent"
     ]
     far = [dataclasses.replace(t, value=32 * t.limit) if t.name == "p95" else t for t in test.targets]
     assert told(dataclasses.replace(test, targets=far))[0].startswith("POST /api/call p95 is 32 times its limit, in 4")
@@ -111,7 +111,7 @@ def test_ids_of_others_stay_on_one_line() -> None:
 
 def test_a_level_that_failed_is_named() -> None:
     assert told(spike_test()) == [
-        "POST /api/call p95 is 26 % above its limit, from 50 users on (spike); look at the agent then"
+        "POST /api/call p95 is 26 % above its limit, from 50 users on (spike); look at the agent"
     ]
 
 
@@ -126,7 +126,7 @@ def test_errors_are_told_by_the_most_frequent() -> None:
 
 
 def test_nothing_measured_is_said_so() -> None:
-    assert told(bare_test()) == ["nothing was measured of POST /api/call; does the test body reach it?"]
+    assert told(bare_test()) == ["POST /api/call was not measured; does the test body reach it?"]
 
 
 @pytest.mark.parametrize(

@@ -133,4 +133,4 @@ def test_the_place_that_is_wrong_is_named(
     damage(document)
     with pytest.raises(NotAResult) as caught:
         from_dict(document)
-    assert f"no result of a load test: {said}" in str(caught.value)
+    assert f"not a result of a load test: {said}" in str(caught.value)

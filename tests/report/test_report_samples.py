@@ -105,7 +105,7 @@ def test_rows_of_a_test_at_the_same_time_are_kept_and_what_is_left_of_the_other_
     file.discard(NODEID)
     file.close()
     assert [row["user"] for row in rows_of(file.path)] == ["0", "1", "2"]
-    assert file.problem == f"{file.path}: {NODEID} was made twice, and the rows of its first run are still there"
+    assert file.problem == f"{file.path}: {NODEID} was run twice, and the rows of its first run are still in the file"
 
 
 class FullDisk(io.FileIO):

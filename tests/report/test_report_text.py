@@ -105,7 +105,7 @@ def test_tests_that_passed_have_a_line_each(
         "PASS  test_b.py::test_open                                             up to 10 in flight",
         "PASS  test_b.py::test_smoke         latency not judged                 10 users, 312/s",
         "",
-        "negative: sends what must be refused; counts for none of the run's criteria",
+        "negative: sends requests that must be refused; not included in the run's criteria",
     ]
 
 

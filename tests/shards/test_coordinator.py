@@ -367,7 +367,7 @@ def test_a_worker_that_goes_on_without_a_word_does_not_hold_up_the_run(ready: bo
     shard.arrives(replace(SPEC, nodeid="test_it.py::test_next"))
     assert shard.kinds()[-1] == messages.Assign
     reasons = [result.reasons[0] for result in stage.results]
-    assert reasons == ["1 of 1 shards lost (gw0 left it by an error): the numbers are partial"] * ready
+    assert reasons == ["1 of 1 shards lost (gw0 left it with an error): the numbers are partial"] * ready
 
 
 def test_so_it_is_within_one_process() -> None:

@@ -38,4 +38,4 @@ def with_pause(reason: str, kind: type[Exception], last: LastAnswer, start_ns: i
     idle_s = (start_ns - last.ns) / 1e9
     if not last.ns or idle_s < SHORTEST_S or kind is ConnectError or reason not in _CLOSED:
         return reason
-    return f"{reason} on a connection idle for {idle_s:.0f} s, by the server's keep-alive time-out as it seems"
+    return f"{reason} on a connection idle for {idle_s:.0f} s, probably by the server's keep-alive time-out"

@@ -54,7 +54,7 @@ def refusal(method: str, unknown: Mapping[str, object]) -> str:
     known = ", ".join((*Options.__annotations__,))
     return (
         f"load.http.{method.lower()}() has no argument {names} (it has {known}); "
-        "a client of your own knows more: load.observe(httpx.AsyncClient(…)) measures it"
+        "a client of your own has more: load.observe(httpx.AsyncClient(…)) measures it"
     )
 
 

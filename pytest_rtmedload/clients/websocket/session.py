@@ -65,7 +65,7 @@ class Session:
             RuntimeError: the second time.
         """
         if self._begun:
-            raise RuntimeError("a load.ws() connects once: make another one")
+            raise RuntimeError("a load.ws() connects once: create another one")
         self._begun = True
         context = await trust(self._target, verify)
         start = perf_counter_ns()

@@ -76,7 +76,7 @@ class GitHubActions:
                     return
         except OSError as error:
             raise OSError(f"{path} (GITHUB_STEP_SUMMARY): {error.strerror or error}") from None
-        raise OSError(f"{path} (GITHUB_STEP_SUMMARY): no room left, a step's summary may have 1 MiB")
+        raise OSError(f"{path} (GITHUB_STEP_SUMMARY): no space left: a step's summary may have 1 MiB")
 
 
 def command(note: Annotation) -> str:
