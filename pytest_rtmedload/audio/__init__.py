@@ -1,6 +1,6 @@
-"""Recorded speech of patients and of the agent, as data: exact onsets, exact words, no synthesis in any loop.
+"""Recorded speech of patients and of the agent, as data: exact onsets, exact words, no synthesis at run time.
 
-It knows nothing else of the package: both sides of a call, the caller and the embedded agent, import it. Numpy is
+It imports nothing else from the package: both sides of a call, the caller and the embedded agent, import it. Numpy is
 imported by the functions that need it.
 """
 

@@ -1,7 +1,7 @@
 """One recorded utterance, ready to be played frame by frame.
 
-The rule: a clip is 16 kHz, mono, 16-bit PCM with speech in it, and knows where that speech begins and ends. A file that
-is anything else is refused by one line that says how to convert it: a silent conversion would move those two instants.
+The rule: a clip is 16 kHz, mono, 16-bit PCM with speech in it, and knows where that speech begins and ends. Any other
+file is refused with one line that says how to convert it: a silent conversion would move those two instants.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Clip:
 
 
 def read_clip(path: str | os.PathLike[str]) -> Clip:
-    """Read a WAV file; its words are those of a `.txt` file of the same name beside it, if there is one.
+    """Read a WAV file; its words are those of a `.txt` file of the same name next to it, if there is one.
 
     A `~` at the beginning of the path is the home folder.
 
@@ -85,7 +85,7 @@ def read_clip(path: str | os.PathLike[str]) -> Clip:
 
 
 def _words_beside(path: Path) -> str | None:
-    """The content of the text file beside a sound file."""
+    """The content of the text file next to a sound file."""
     text = path.with_suffix(".txt")
     try:
         return text.read_text("utf-8").strip() or None

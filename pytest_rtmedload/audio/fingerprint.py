@@ -1,4 +1,4 @@
-"""Which known line was said, from the sound alone: cheap, and never a line that was not said.
+"""Recognises known lines by their sound alone: cheap, and never reports a line that was not said.
 
 The rule: an utterance is the known line whose spectrogram correlates best with its own, if the two also agree in every
 stretch of 0.6 s; else it is not a known line. A spectrogram is cut to its speech and taken in dB over bands of the
@@ -45,7 +45,7 @@ class Match:
 
 
 class Fingerprints:
-    """The spectrograms of known lines, computed at the first question or by `warm_up`."""
+    """The spectrograms of known lines, computed on the first query or by `warm_up`."""
 
     def __init__(self, clips: Iterable[Clip]) -> None:
         self._clips = tuple(clips)
@@ -53,7 +53,7 @@ class Fingerprints:
         self._stacked: NDArray[np.float32] | None = None
 
     def warm_up(self) -> None:
-        """Compute the spectrograms now, about 1 ms a line: the first question in an event loop shall be like the rest.
+        """Compute the spectrograms now, about 1 ms a line, so that the first query is as fast as the others.
 
         Raises:
             ClipError: a clip is silent.
@@ -63,7 +63,7 @@ class Fingerprints:
             self._stacked = _stacked(self._patterns)
 
     def recognise(self, samples: NDArray[np.int16]) -> str | None:
-        """The name of the line that was said, None when it is none of them; `samples` as for `best`."""
+        """The name of the line that was said, None for anything else; `samples` as for `best`."""
         match = self.best(samples)
         return match.name if match.score >= THRESHOLD else None
 

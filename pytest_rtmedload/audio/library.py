@@ -1,7 +1,7 @@
-"""The clips that ship with the package: who says what, and what answers it.
+"""The clips that ship with the package: speaker, words and reply of each.
 
-The rule: everything about a shipped clip was measured once, when it was rendered, and stands in `manifest.json`; at run
-time sound is only read, lazily and once per process.
+The rule: everything about a shipped clip was measured once, when it was rendered, and is stored in `manifest.json`; at
+run time, sound is only read, lazily and once per process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDER: Final = Path(__file__).parent
 
 
 class Entry(TypedDict):
-    """What the manifest says about one clip."""
+    """The manifest entry of one clip."""
 
     file: str
     speaker: Literal["patient", "agent"]
@@ -99,7 +99,7 @@ def text_of(name: str) -> str:
 
 @cache
 def manifest() -> dict[str, Entry]:
-    """What is known of each shipped clip, by name."""
+    """The manifest entry of each shipped clip, by name."""
     clips: dict[str, Entry] = json.loads((FOLDER / "manifest.json").read_text("utf-8"))["clips"]
     return clips
 
@@ -120,7 +120,7 @@ def _unknown(name: str) -> str:
 
 
 def _is_path(source: str) -> bool:
-    """A name has neither a folder nor an ending."""
+    """A name has neither a folder nor a file extension."""
     return source.lower().endswith(".wav") or os.sep in source or "/" in source
 
 

@@ -1,8 +1,8 @@
-"""Speech as samples: what counts as voiced, other rates, WAV files.
+"""Speech as samples: voice detection, resampling, WAV files.
 
-The rule: one definition of *voiced* for everybody. A window of 20 ms is voiced when its RMS is within 35 dB of the
-loudest window's; windows begin every 10 ms. The voiced span reaches from the start of the first such window to the end
-of the last, so the end of speech comes from the samples, exact to 10 ms, and never from a detector with a hangover.
+The rule: there is one definition of *voiced*. A window of 20 ms is voiced when its RMS is within 35 dB of the loudest
+window's; windows begin every 10 ms. The voiced span reaches from the start of the first such window to the end of the
+last, so the end of speech comes from the samples, exact to 10 ms, and never from a detector with a hangover.
 
 Samples are int16, mono; spans are half-open `[first, end)` in samples.
 """
@@ -44,7 +44,7 @@ class ClipError(ValueError):
 
 
 def window_levels(samples: NDArray[np.int16], rate: int = RATE) -> NDArray[np.float64]:
-    """RMS of the windows of 20 ms that begin every 10 ms, in 16-bit steps; a rest too short is left out."""
+    """RMS of the windows of 20 ms that begin every 10 ms, in 16-bit steps; a shorter remainder is left out."""
     import numpy as np  # noqa: PLC0415 - 80 ms, only where audio is handled
 
     step = rate * STEP_MS // 1000

@@ -1,5 +1,5 @@
-"""A stand-in for the agent, in processes of its own, whose latency is known exactly.
+"""A stand-in for the agent, in its own processes, whose latency is known exactly.
 
-The rule: what it measures about itself comes from its own clock, and it imports nothing of the tool but `dialects`, so
-that it can serve as the truth the tool is checked against. It is a stand-in, and every answer says so.
+The rule: its measurements of itself come from its own clock, and it imports nothing from the tool except `dialects`, so
+that the tool can be checked against it. It is a stand-in, and every response says so.
 """

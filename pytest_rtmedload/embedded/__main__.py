@@ -1,9 +1,9 @@
-"""Starts the embedded agent, or one of its services alone, for people.
+"""Starts the embedded agent, or one of its services alone, from the command line.
 
     python -m pytest_rtmedload.embedded agent|llm|cosmos|speech|redis [--port P] [--seed S] [KEY=VALUE …]
 
-The rule: one line of JSON when it is ready; it ends on Ctrl-C, on SIGTERM, and when the terminal or pipe it reads from
-is closed. Standard input that never was one of these (`</dev/null`, a background job) does not end it.
+It prints one line of JSON when it is ready, and ends on Ctrl-C, on SIGTERM, and when the terminal or pipe it reads from
+is closed. Standard input that was never a terminal or a pipe (`</dev/null`, a background job) does not end it.
 """
 
 from __future__ import annotations

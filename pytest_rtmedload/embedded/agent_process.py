@@ -22,7 +22,7 @@ SERVER_HEADER = "rtmedload-embedded-agent"
 
 
 async def serve(order: Order) -> None:
-    """Serve the agent for ever.
+    """Serve the agent until the process is ended.
 
     Raises:
         CannotServe: its session store does not answer.

@@ -1,9 +1,9 @@
-"""The agent as an ASGI application: routes, times and spoils the answers of the REST API.
+"""The agent as an ASGI application: routes requests, and delays or breaks the answers of the REST API as configured.
 
-The rule: work first, then wait for the planned moment, then answer; `Server-Timing` tells in every response what was
+The rule: work first, then wait for the planned moment, then answer; `Server-Timing` states in every response what was
 drawn (`model`) and what the request really took until just before it was handed to the transport (`total`), both in
-milliseconds. No framework: routing five fixed paths costs less than a framework's middleware, and more requests fit
-on the core.
+milliseconds. No framework: routing five fixed paths costs less than a framework's middleware, and more requests fit on
+the core.
 """
 
 from __future__ import annotations

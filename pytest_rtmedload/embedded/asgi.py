@@ -1,7 +1,7 @@
-"""What every HTTP service of the embedded agent needs of ASGI.
+"""ASGI helpers shared by the HTTP services of the embedded agent.
 
-The rule: a request's time counts from the moment its last byte was here (`RECEIVED`), and a connection that is cut on
-purpose is reset, which no client takes for a polite end after which it may try again.
+The rule: a request's time counts from the arrival of its last byte (`RECEIVED`), and a connection that is cut on
+purpose is reset, which no client mistakes for an orderly close after which it may retry.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def reset_transport(transport: BaseTransport) -> None:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return when the client, or somebody here, has closed the connection."""
+    """Return when either side has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

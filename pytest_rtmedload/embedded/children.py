@@ -1,7 +1,7 @@
 """Child processes of the supervisor, and what they report.
 
-The rule: a child runs in a process group of its own, which is killed with it; everything it says and its end become
-events in one queue, so that the supervisor has one place where things happen.
+The rule: a child runs in a process group of its own, which is killed with it; its output and its exit become events in
+one queue, so that the supervisor handles everything in one place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GRACE_S = 2.0
 
 
 class EndOfService(NamedTuple):
-    """Time to end, because the starter said so or is gone."""
+    """The supervisor must end, because the starter said so or is gone."""
 
 
 class Wanted(NamedTuple):
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
 
 class ServiceMessage(NamedTuple):
-    """A service told whether it is ready: a JSON object."""
+    """A service reported that it is ready, or why it cannot start: a JSON object."""
 
     service: str
     message: dict[str, Any]
@@ -53,7 +53,7 @@ Events = queue.SimpleQueue[EndOfService | Wanted | ServiceMessage | Died]
 
 
 class Child:
-    """A child process; `title` is what people read, `config` the line a process of ours begins with."""
+    """A child process; `title` is its name in messages, `config` the first line sent to a process of ours."""
 
     def __init__(
         self, service: str, title: str, command: list[str], events: Events, config: dict[str, Any] | None = None
@@ -75,7 +75,7 @@ class Child:
         threading.Thread(target=self._report, daemon=True).start()
 
     def end(self) -> None:
-        """Close its input, which asks it to end; then kill what is left of its group."""
+        """Close its input, which asks it to end; then kill the rest of its process group."""
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,6 +1,6 @@
-"""Waiting for absolute times, more exactly than an event loop does.
+"""Waiting for absolute times, more precisely than an event loop does.
 
-The rule: never early, and late only by what the machine takes to wake up. Timers of asyncio and uvloop are in whole
+The rule: never early, and late only by the time the machine takes to wake up. Timers of asyncio and uvloop are in whole
 milliseconds: a third of the 3 ms a health check takes. Linux lends its own timer as a file descriptor, armed for the
 earliest deadline (late by about 0.1 ms instead of up to 1 ms either way); elsewhere the loop's timer is used and armed
 again when it was early.
@@ -47,7 +47,7 @@ class ServiceDeadlines:
         await future
 
     def close(self) -> None:
-        """Give the timer back; nobody may wait any more."""
+        """Release the timer; `until` must not be called afterwards."""
         if self._handle is not None:
             self._handle.cancel()
         if self._timer is not None:

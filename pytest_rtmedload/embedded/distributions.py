@@ -1,4 +1,4 @@
-"""Delays as people write them: `fixed(20ms)`, `lognormal(80ms, 0.5)`, `uniform(5ms, 20ms)`, `exponential(10ms)`.
+"""Delays in their text form: `fixed(20ms)`, `lognormal(80ms, 0.5)`, `uniform(5ms, 20ms)`, `exponential(10ms)`.
 
 The rule: a delay is drawn in whole nanoseconds from a generator the caller seeds; the text form parses back to itself.
 """
@@ -41,7 +41,7 @@ def format_duration(ns: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DelayModel:
-    """A distribution of delays; `first` and `second` are nanoseconds but for the sigma of `lognormal`."""
+    """A distribution of delays; `first` and `second` are nanoseconds, except for the sigma of `lognormal`."""
 
     kind: str
     first: int

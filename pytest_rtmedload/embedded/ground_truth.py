@@ -1,7 +1,7 @@
 """What the agent knows about its own latency: every answer, exactly.
 
 The rule: `total` is the time from *request fully received* to *answer handed to the transport* on the agent's clock; a
-client's measurement of the same requests can only be longer. It travels as `series` says.
+client's measurement of the same requests can only be longer. `series` describes the wire format.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class OperationTruth:
     drawn_us: array[int] = field(default_factory=lambda: array("I"))
     """The delays of the latency model."""
     total_us: array[int] = field(default_factory=lambda: array("I"))
-    """What the requests really took inside the agent."""
+    """The actual times of the requests inside the agent."""
     statuses: Counter[int] = field(default_factory=Counter)
     cut: int = 0
     """Requests whose connection was reset instead."""

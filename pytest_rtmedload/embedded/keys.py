@@ -1,7 +1,7 @@
-"""What `KEY=VALUE` settings are made of: a key, the pairs that were given, and the parsers several parts share.
+"""Building blocks of `KEY=VALUE` settings: a key, the pairs that were given, and the parsers several parts share.
 
-The rule: a part of the embedded agent names its keys next to the code they steer; a pair is checked against all keys of
-all parts before anything starts, and a wrong one is one line that names the key and what is allowed.
+The rule: a part of the embedded agent names its keys next to the code they control; a pair is checked against all keys
+of all parts before anything starts, and a wrong one is reported in one line that names the key and the allowed values.
 
     KEYS = (Key("llm.ttft", "lognormal(220ms, 0.27)", "time to the first token"), Key("llm.rpm", "0", "…", fault=True))
 
@@ -27,7 +27,7 @@ PORT_MAX = 65_535
 
 
 class Variants(NamedTuple):
-    """What a key can be set for one by one: `http.delay` of the operation `health` is `http.delay.health`."""
+    """The items a key can be set for individually: `http.delay` of the operation `health` is `http.delay.health`."""
 
     label: str
     """As messages show it: `OPERATION`."""
@@ -35,16 +35,16 @@ class Variants(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One thing that can be set."""
+    """One setting."""
 
     name: str
     default: str
     """As the help shows it; the value itself stands where the key is parsed."""
     text: str
     variants: Variants | None = None
-    """Given: `name.<variant>` sets it for one of them, and beats `name`."""
+    """If given, `name.<variant>` sets it for one of them and takes precedence over `name`."""
     fault: bool = False
-    """True: setting it makes something go wrong on purpose, and reports say so."""
+    """True if setting it injects a fault, which reports mention."""
 
     def __str__(self) -> str:
         return f"{self.name}[.{self.variants.label}]" if self.variants else self.name
@@ -84,7 +84,7 @@ class Given:
         return self._keys.get(name)
 
     def is_fault(self, pair: str) -> bool:
-        """Whether a given pair makes something go wrong on purpose."""
+        """True if a given pair injects a fault."""
         key = self.key_of(pair.partition("=")[0].strip())
         return key is not None and key.fault
 
@@ -110,7 +110,7 @@ class Given:
         }
 
     def _known(self, name: str) -> str:
-        """What there is: the keys that share the first word, else the first words."""
+        """The existing keys: those that share the first word, else all first words."""
         guess = difflib.get_close_matches(name, self._keys, n=1)
         meant = f"did you mean {guess[0]}? " if guess else ""
         near = [key for key in self._keys.values() if key.name.startswith(_first(name))]

@@ -1,8 +1,8 @@
-"""When each answer leaves, and what goes wrong: a seeded model of the agent's behaviour.
+"""When each answer is sent, and which faults are injected: a seeded model of the agent's behaviour.
 
-The rule: an answer leaves at *request received + drawn delay*, on an absolute schedule, so the agent's own work is
-inside the delay whenever it is the shorter of the two. Each operation and each fault draws from a stream of its own:
-what one kind of request experiences does not depend on how other traffic is interleaved with it.
+The rule: an answer is sent at *request received + drawn delay*, on an absolute schedule, so the agent's own work is
+part of the delay unless it takes longer. Each operation and each fault draws from its own random stream, so the delays
+of one kind of request do not depend on how other traffic is interleaved with it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECOND_NS = 1_000_000_000
 
 
 class RequestFault(Enum):
-    """What is done to a request instead of answering it."""
+    """How a request fails instead of being answered."""
 
     ERROR = "error"
     CUT = "cut"
@@ -32,12 +32,12 @@ class RequestFault(Enum):
 
 
 class Plan(NamedTuple):
-    """The fate of one request."""
+    """When and how one request is answered."""
 
     drawn: int
-    """The delay in nanoseconds, with what the agent has become slower by."""
+    """The delay in nanoseconds, including the drift."""
     due: int
-    """When the answer leaves, on `time.perf_counter_ns`; later than received + drawn when it pauses or is busy."""
+    """When the answer is sent, on `time.perf_counter_ns`; later than received + drawn during a pause or at capacity."""
     fault: RequestFault | None
 
 
@@ -56,11 +56,11 @@ class LatencyModel:
         self._free = 0  # when the next request is taken on
 
     def restart_clock(self) -> None:
-        """Count pauses from the next request. Draws go on where they are."""
+        """Count pauses from the next request. The random streams continue."""
         self._first, self._free = None, 0
 
     def plan(self, operation: Operation, received: int) -> Plan:
-        """The fate of a request that was fully received at `received` (`time.perf_counter_ns`)."""
+        """The plan for a request that was fully received at `received` (`time.perf_counter_ns`)."""
         drawn = self._settings.delays[operation].draw(self._streams["delay", operation])
         if self._first is None:
             self._first = received

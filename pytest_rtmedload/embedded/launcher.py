@@ -1,6 +1,6 @@
 """Starting the embedded agent from another process: the plugin, a test, a command line.
 
-The rule: an agent that was started answers; `supervised` says what holds for every process below it.
+The rule: an agent that was started answers; `supervised` states the guarantees for every process below it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How the processes of the embedded agent talk and end: one line of JSON each way, then end of file.
+"""How the processes of the embedded agent communicate and end: one line of JSON each way, then end of file.
 
-The rule: whoever starts a process keeps the other end of its standard input open, and writes to it after the
-configuration only what the process takes: the supervisor takes requests, the others nothing. End of file, or anything
-else, means *end now*: it comes even when the starter was killed.
+The rule: the starter of a process keeps the other end of its standard input open. After the configuration it writes
+only what the process accepts: the supervisor accepts requests, the others nothing. End of file, or anything else, means
+*end now*; end of file arrives even when the starter was killed.
 Descriptors are read directly; a buffered reader blocked in a thread would abort the interpreter at its exit.
 """
 
@@ -28,7 +28,7 @@ def read_config() -> dict[str, Any]:
 
 
 def on_end_of_input(callback: Callable[[], object]) -> None:
-    """Call back, from a thread, when standard input ends or says anything more."""
+    """Call back, from a thread, when standard input ends or further input arrives."""
 
     def watch() -> None:
         os.read(0, 1)
@@ -38,7 +38,7 @@ def on_end_of_input(callback: Callable[[], object]) -> None:
 
 
 def on_requests(take: Callable[[dict[str, Any]], object], end: Callable[[], object]) -> None:
-    """Hand on, from a thread, each further line that is a JSON object; then say that the end has come."""
+    """Pass on, from a thread, each further line that is a JSON object; then report the end."""
 
     def watch() -> None:
         while (request := _request(_read_line())) is not None:
@@ -49,7 +49,7 @@ def on_requests(take: Callable[[dict[str, Any]], object], end: Callable[[], obje
 
 
 def say(message: Mapping[str, object]) -> None:
-    """Write one line of JSON to standard output; nobody listening any more is not an error."""
+    """Write one line of JSON to standard output; a closed reader is not an error."""
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
@@ -90,7 +90,7 @@ class LineReader:
 
 
 def _read_line() -> bytes:
-    """A line, or what there was before the end; byte by byte, because whatever follows is somebody else's."""
+    """A line, or the bytes before the end; read byte by byte, because what follows is for another reader."""
     line = bytearray()
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
         line += byte

@@ -1,8 +1,8 @@
-"""Runs a server that is not ours, and sees to it that the server does not outlive whoever started this.
+"""Runs a third-party server and ensures that it does not outlive the process that started this guard.
 
-The rule: when standard input ends, the server is ended and its folder removed; when the server ends, so does this, the
-same way. On Linux the kernel also kills the server should this process be killed. Run as a script, isolated, with the
-standard library only: it is up in 20 ms and needs 8 MB.
+The rule: when standard input ends, the server is ended and its folder removed; when the server ends, the guard ends
+with the same status. On Linux the kernel also kills the server if the guard is killed. Run as an isolated script that
+uses the standard library only: it starts in 20 ms and needs 8 MB.
 
     python -I -S process_guard.py FOLDER COMMAND [ARGUMENT …]
 """

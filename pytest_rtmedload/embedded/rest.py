@@ -1,7 +1,7 @@
-"""The five REST operations: what a request does to the sessions, and what is answered.
+"""The five REST operations: the effect of a request on the sessions, and the answer.
 
 The rule: a handler turns a body, and the id in the path where there is one, into a `RestReply`. It knows the dialect
-and the session store, and nothing about connections or time: latency and faults are added around it.
+and the session store, and nothing about connections or time: its caller adds latency and faults.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RestApi:
         }
 
     async def health(self, _body: bytes, _name: str) -> RestReply:
-        """Alive; touches no dependency, as in every version."""
+        """Health check; does not use any dependency, as in every version."""
         reply: Json = {"status": "healthy", "message": "Server is running!"}
         if self._dialect.replies is Replies.V1:
             reply |= {
@@ -87,7 +87,7 @@ class RestApi:
         )
 
     async def inbound(self, body: bytes, _name: str) -> RestReply:
-        """Event Grid: prove the endpoint, or answer an incoming call. The first such event decides."""
+        """Event Grid: validate the endpoint, or answer an incoming call. The first such event decides."""
         events = _parse(body)
         if events is _NOT_JSON:
             return _fixed(self._dialect.inbound_not_json)
@@ -105,7 +105,7 @@ class RestApi:
         return _fixed(self._dialect.inbound_other)
 
     async def callbacks(self, body: bytes, _name: str) -> RestReply:
-        """CloudEvents about calls: look each call up and write what happened."""
+        """CloudEvents about calls: look up each call and record the event."""
         events = _parse(body)
         if events is _NOT_JSON:
             return _fixed(self._dialect.callbacks_not_json)
@@ -128,7 +128,7 @@ class RestApi:
         )
 
     async def call_metrics(self, _body: bytes, name: str) -> RestReply:
-        """What is known about a call."""
+        """The metrics of a call."""
         session = await self._sessions.load(name)
         if session is None:
             unknown = self._dialect.metrics_unknown_call
@@ -155,7 +155,7 @@ class RestApi:
 
     async def _record(self, call_id: str, events: list[tuple[str, Json]]) -> None:
         session_id = await self._sessions.session_of(call_id)
-        if session_id is None:  # events of a call nobody started are taken, and do nothing
+        if session_id is None:  # events of an unknown call are accepted and have no effect
             return
         fields: dict[str, str] = {}
         tones: list[str] = []
@@ -194,7 +194,7 @@ def _fixed(answer: FixedAnswer) -> RestReply:
 
 
 def _kind_and_data(event: object) -> tuple[str, Json]:
-    """Event Grid says `eventType`, CloudEvents say `type`; what is not an event has neither."""
+    """The type of an event: Event Grid uses `eventType`, CloudEvents `type`."""
     if not isinstance(event, dict):
         return "", {}
     data = event.get("data")

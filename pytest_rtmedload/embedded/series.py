@@ -1,6 +1,6 @@
-"""Times a service keeps about itself: what its model drew and what it really took.
+"""Times that a service records about itself: the delays its model drew and the actual times.
 
-The rule: they travel as base64 of little-endian unsigned 32-bit microseconds (up to 71 minutes a value), because a
+The rule: they are sent as base64 of little-endian unsigned 32-bit microseconds (up to 71 minutes a value), because a
 million JSON numbers would stop the service for a tenth of a second.
 """
 
@@ -22,12 +22,12 @@ LONGEST_US = 2**32 - 1
 
 @dataclass(slots=True)
 class Series:
-    """Drawn and real times in microseconds, in the order they happened; element by element they belong together."""
+    """Drawn and actual times in microseconds, in order; elements at the same index belong together."""
 
     drawn_us: array[int] = field(default_factory=lambda: array("I"))
     total_us: array[int] = field(default_factory=lambda: array("I"))
     count: int = 0
-    """Times seen, kept or not."""
+    """Number of times recorded, including those not kept."""
 
     def add(self, drawn_ns: int, total_ns: int) -> None:
         """Record one time."""

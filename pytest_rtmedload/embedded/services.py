@@ -1,7 +1,7 @@
-"""The processes of the embedded agent that can be asked for by name, and what is told about each.
+"""The processes of the embedded agent that can be requested by name, and the description of a running one.
 
-The rule: nothing but the session store and the agent runs before a test asks for it, so that a run without backend
-tests pays nothing for them.
+The rule: only the session store and the agent run before a test requests a service, so that a run without backend tests
+has no cost for them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ MODULES: Final = {
     "cosmos": "pytest_rtmedload.embedded.cosmos.process",
     "speech": "pytest_rtmedload.embedded.speech.process",
 }
-"""Name → the module that serves it; `serving` says how such a module is written."""
+"""Name → the module that serves it; `serving` describes how to write such a module."""
 SERVICES: Final = (*MODULES, REDIS)
 
 
 class Service(TypedDict):
-    """A running service; made of builtin types, so that it goes over any link."""
+    """A running service; consists of builtin types, so that it can be sent to another process."""
 
     url: str
     """Such as `http://127.0.0.1:40123`, or `unix:///…/valkey.sock`."""
     key: str
-    """What its clients authenticate with; empty where nothing is asked for."""
+    """The key its clients authenticate with; empty if none is needed."""
     pid: int

@@ -1,14 +1,14 @@
 """The life of a process that serves something of the embedded agent: a loopback socket, one worker, no access log.
 
 The rule: it reads one line of configuration, prints one line when it answers requests (or why it cannot), and ends at
-once when its standard input does. It leaves Ctrl-C alone, which is the starter's business, and holds nothing that
-would have to be saved.
+once when its standard input does. It ignores Ctrl-C, which the starter handles, and has no state that would have to be
+saved.
 
     {"pairs": [...], "seed": 0, "port": 0}  →  {"ready": true, "url": …, "key": …, "pid": …, "details": {…}}
                                                {"ready": false, "error": "…"}
 
 A service's process module is `main = lambda: run(serve)` with its own `async def serve(order)`, which ends in
-`serve_http(app, order, key=…)`, or listens on `order.listener` itself and says `order.ready(…)`.
+`serve_http(app, order, key=…)`, or listens on `order.listener` itself and prints `order.ready(…)`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_S = 75
-"""uvicorn's 5 s would close the pooled connections of users who think for longer, now and then under a request."""
+"""uvicorn's 5 s would close the pooled connections of users with a longer think time, sometimes during a request."""
 
 
-class CannotServe(Exception):  # noqa: N818 - says what is the case, in one line for the user
+class CannotServe(Exception):  # noqa: N818 - a one-line message for the user
     """The service cannot start; the text is one line with what to do."""
 
 
 class Order(NamedTuple):
-    """What a process was told to serve, and where."""
+    """The configuration of a service process: what it serves, and where."""
 
     config: Mapping[str, Any]
     """The configuration line as it came."""
@@ -52,16 +52,16 @@ class Order(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where it is served."""
+        """Its base URL."""
         return f"http://{HOST}:{self.listener.getsockname()[1]}"
 
     def ready(self, key: str = "", details: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The line that says that it answers. `details` are for reports: name → text."""
+        """The line that reports that it is ready. `details` are for reports: name → text."""
         return {"ready": True, "url": self.url, "key": key, "pid": os.getpid(), "details": dict(details or {})}
 
 
 class StampingProtocol(HttpToolsProtocol):
-    """Notes when a request was fully received, before it waits for its turn in the event loop."""
+    """Records when a request was fully received, before it waits for its turn in the event loop."""
 
     def on_message_begin(self) -> None:
         """Hand the application the transport, so that it can cut the connection."""
@@ -69,20 +69,20 @@ class StampingProtocol(HttpToolsProtocol):
         self.scope["state"][TRANSPORT] = self.transport
 
     def on_message_complete(self) -> None:
-        """The last byte is here: the clock of the answer starts."""
+        """The last byte has arrived: the time of the answer starts here."""
         self.scope["state"][RECEIVED] = time.perf_counter_ns()
         super().on_message_complete()
 
 
 class ReadyServer(uvicorn.Server):
-    """Says when it is ready and leaves signals alone: the supervisor decides when it ends."""
+    """Reports when it is ready and does not handle signals: the supervisor decides when it ends."""
 
     def __init__(self, config: uvicorn.Config, ready: Mapping[str, Any]) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then report it."""
         await super().startup(sockets)
         settle()
         say(self._ready)
@@ -135,7 +135,7 @@ def listen(port: int) -> socket.socket:
     """A bound socket on the loopback address.
 
     Raises:
-        CannotServe: the port cannot be had.
+        CannotServe: the port is not available.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -157,6 +157,6 @@ def _settings(config: Mapping[str, Any]) -> EmbeddedSettings:
 
 
 def settle() -> None:
-    """What lives for ever is not looked at again, so that garbage collections pause requests for less."""
+    """Exclude permanent objects from garbage collection, so that collections pause requests for less time."""
     gc.collect()
     gc.freeze()

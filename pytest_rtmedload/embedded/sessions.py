@@ -1,7 +1,7 @@
 """Sessions of calls, kept in Valkey under the keys the real agent uses.
 
-The rule: the agent process remembers nothing of a call. A call's session is the hash `session:<session id>`,
-`call_session_map:<call id>` leads to it, `dtmf_sequence:<call id>` holds the pressed keys. Unlike the real agent's,
+The rule: the agent process keeps no state of a call. A call's session is the hash `session:<session id>`,
+`call_session_map:<call id>` maps to it, `dtmf_sequence:<call id>` holds the pressed keys. Unlike the real agent's,
 every key has a lifetime, renewed by use, so that a long load test does not fill the memory.
 """
 
@@ -67,7 +67,7 @@ class SessionStore:
     async def update(
         self, call_id: str, session_id: str, fields: Mapping[str, str], tones: Sequence[str], events: int
     ) -> None:
-        """Write changed fields, append pressed keys, and count the events that said so."""
+        """Write changed fields, append pressed keys, and count the events that caused this."""
         key = f"session:{session_id}"
         commands: list[tuple[str | int, ...]] = [("HINCRBY", key, "events", events), ("EXPIRE", key, LIFETIME_S)]
         if fields:

@@ -1,10 +1,10 @@
-"""What can be set on the embedded agent, as `KEY=VALUE`: the one table of all parts.
+"""The settings of the embedded agent, as `KEY=VALUE`: one table for all parts.
 
-The rule: the table names every key, its default and what it does; messages are made from it, and nothing else is
-accepted. Every part is parsed up front, so that a wrong value of a service that starts later is told at once. A key of
-one operation (`http.delay.health`) beats the key of all (`http.delay`), wherever it stands.
+The rule: the table names every key, its default and its effect; messages are made from it, and nothing else is
+accepted. Every part is parsed up front, so that a wrong value for a service that starts later is reported at once. A
+key of one operation (`http.delay.health`) takes precedence over the general key (`http.delay`), in any order.
 
-A part (`llm.*`) is a frozen dataclass with `KEYS`, `parse(given)` and `model`, in a module of its own next to its code
+A part (`llm.*`) is a frozen dataclass with `KEYS`, `parse(given)` and `model`, in its own module next to its code
 (see `llm/settings.py`). It is added by its import and one line in `PARTS`; its process gets it back with
 `EmbeddedSettings.parse(pairs, seed).part(LlmSettings)`.
 """
@@ -37,7 +37,7 @@ class SettingsPart(Protocol):
 
     @property
     def model(self) -> str:
-        """How it behaves, in one line for reports: its delays and limits."""
+        """One line for reports: its delays and limits."""
 
 
 PARTS: Final[tuple[type[SettingsPart], ...]] = (VoiceSettings, LlmSettings, CosmosSettings, SpeechSettings)
@@ -74,7 +74,7 @@ KEYS: Final = {key.name: key for key in (*AGENT_KEYS, *(key for part in PARTS fo
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSettings:
-    """How an embedded agent and its services behave. `pairs` and `seed` say all; the rest is what they mean."""
+    """The behaviour of an embedded agent and its services. All other fields are derived from `pairs` and `seed`."""
 
     pairs: tuple[str, ...]
     seed: int

@@ -1,7 +1,7 @@
-"""The starter's end of a supervisor: asks it for services, hears what becomes of them, ends everything.
+"""The starter's side of a supervisor: requests services, reads their reports, and ends everything.
 
-The rule: a failure is one clear line (what, where, what to do), a wait has an end, and whatever happens to this
-process, nothing of the embedded agent is left behind.
+The rule: a failure is one clear line (what, where, what to do), every wait is bounded, and whatever happens to this
+process, no process of the embedded agent is left over.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ START_S = 20.0
 GRACE_S = 8.0
 """More than the supervisor takes to end stubborn children."""
 _DISTORTING = ("COV_", "COVERAGE_", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC", "PYTHONWARNINGS")
-"""Coverage and debug modes of the tests would slow the agent down, whose latency is the truth."""
+"""Coverage and debug modes of the tests would slow down the agent, whose latency is the reference."""
 
 
 class EmbeddedAgentError(Exception):
@@ -177,7 +177,7 @@ class Supervised:
 
 
 def check_platform() -> None:
-    """See to it that the embedded agent can run here.
+    """Check that the embedded agent can run here.
 
     Raises:
         EmbeddedAgentError: another platform, or packages are missing.
@@ -191,7 +191,7 @@ def check_platform() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what distorts latency, and with this very package on the path."""
+    """Our environment without variables that distort latency, and with this package on the path."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_DISTORTING)}
     here = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, environment.get("PYTHONPATH"))))

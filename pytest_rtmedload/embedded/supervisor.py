@@ -1,9 +1,9 @@
 """The one process the plugin starts: it owns the agent, its session store and its services, and ends them.
 
-The rule: whatever happens to whoever started it, nothing is left. Its standard input ends when the starter stops it or
-dies, even by SIGKILL; then it ends its children, sweeps their process groups and removes the folder. Should it be
-killed itself, the children see *their* input end. A service starts when it is asked for; one that cannot start is told
-and leaves the others alone; one that dies later takes the rest with it, and is named.
+The rule: whatever happens to the starter, no process is left over. Its standard input ends when the starter stops it or
+dies, even by SIGKILL; then it ends its children, kills their process groups and removes the folder. If it is killed
+itself, the children see *their* input end. A service starts when it is requested; one that cannot start is reported and
+does not affect the others; one that dies later ends all the others, and the message names it.
 
     python -m pytest_rtmedload.embedded.supervisor
     ← {"pairs": ["http.delay=fixed(20ms)"], "seed": 0, "parent": 1234}
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PARENT_CHECK_S = 1.0
-"""A fork of the starter may hold our standard input open after its death: so its being our parent is checked, too."""
+"""A fork of the starter may hold our standard input open after its death, so the parent process id is checked, too."""
 LONGEST_SOCKET_PATH = 100
 """Unix sockets have at most 103 (macOS) or 107 (Linux) bytes of path."""
 GUARD = Path(__file__).with_name("process_guard.py")
 
 
 class Supervisor:
-    """Starts the children that are asked for, waits for the end, ends the children."""
+    """Starts the requested children, waits for the end, and ends the children."""
 
     def __init__(self, pairs: Sequence[str], seed: int, parent: int | None) -> None:
         self._behaviour = {"pairs": list(pairs), "seed": seed}
@@ -128,7 +128,7 @@ class Supervisor:
         say(message)
 
     def _bury(self, died: Died) -> bool:
-        """True: this was the end of everything."""
+        """True if the supervisor must end now."""
         service = died.child.service
         if self._children.get(service) is not died.child:  # it said that it cannot start
             return False

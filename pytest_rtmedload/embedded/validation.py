@@ -1,6 +1,6 @@
 """The 422 answers of FastAPI to a wrong start-call body: lists of errors with type, place and message.
 
-The rule: the checks stand in the order FastAPI makes them, and the first one that fails is what is answered.
+The rule: the checks run in FastAPI's order, and the first one that fails determines the answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FIELD = "target_number"
 
 
 class RequestInvalid(Exception):  # noqa: N818 - what the answer says, not an error of ours
-    """A body that is not what the operation takes; `errors` is the `detail` of the answer."""
+    """A body that the operation does not accept; `errors` is the `detail` of the answer."""
 
     def __init__(self, **error: Any) -> None:  # JSON of any kind
         super().__init__(error["msg"])

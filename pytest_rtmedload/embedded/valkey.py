@@ -1,7 +1,7 @@
-"""A connection to the agent's Valkey, lean enough to leave the core to the agent.
+"""A connection to the agent's Valkey that uses little processor time.
 
-The rule: one connection carries everything; commands of concurrent requests are pipelined in the order they come. That
-costs a fraction of what a pooled general-purpose client does.
+The rule: there is one connection; commands of concurrent requests are pipelined in the order they arrive. That costs a
+fraction of a pooled general-purpose client.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ValkeyConnection(asyncio.Protocol):
         return await future
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
@@ -70,7 +70,7 @@ class ValkeyConnection(asyncio.Protocol):
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
-        """Hand replies to those who wait for them."""
+        """Resolve the waiting futures with their replies."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:  # RESP2 has no booleans: False means "not yet"
             count, replies, future = self._waiting[0]
@@ -80,7 +80,7 @@ class ValkeyConnection(asyncio.Protocol):
                 _settle(future, replies)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail everybody who waits."""
+        """Fail all waiting futures."""
         for _, _, future in self._waiting:
             if not future.done():
                 future.set_exception(ValkeyError(f"the connection to the session store was lost: {exc or 'closed'}"))

@@ -1,7 +1,7 @@
-"""A Valkey of the agent's own: where its program is found and how it is started.
+"""The agent's own Valkey: where its program is found and how it is started.
 
-The rule: it listens on a Unix socket in a folder of its own, and besides only on a loopback port that was asked for; it
-keeps nothing, and has bounded memory. Nobody else's server is ever used.
+The rule: it listens on a Unix socket in its own folder, and on a loopback port only if one was requested; it writes
+nothing to disk, and its memory is limited. No other server is ever used.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def socket_path(folder: Path) -> Path:
 
 
 def wait_for_server(folder: Path, source: str, port: int = 0) -> dict[str, Any] | None:
-    """Wait until the server answers; what the starter is then told, or None if it never does. Blocks."""
+    """Wait until the server answers; returns the report for the starter, or None if it never answers. Blocks."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         try:

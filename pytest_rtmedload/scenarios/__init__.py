@@ -1,4 +1,4 @@
-"""Whole consultations as data, and the caller who holds them."""
+"""Whole consultations as data, and the code that plays them."""
 
 from __future__ import annotations
 

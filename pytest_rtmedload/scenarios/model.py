@@ -1,7 +1,7 @@
-"""What a scenario is: who calls about what, what is said, and what a good answer holds.
+"""Scenarios: the reason for a call, what the caller says, and what a good answer contains.
 
-The rule: a scenario that exists can be played. Whatever is wrong with one is found when it is read, and told in one
-line that names the scenario, the turn and what would be right.
+The rule: a scenario that exists can be played. An error in one is found when it is read, and reported in one line that
+names the scenario, the turn and the correct form.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.audio import Clip
 
 DEADLINE_S: Final = 10.0
-"""From the beginning of an utterance until its answer begins, where a turn does not say otherwise."""
+"""From the beginning of an utterance to the beginning of its answer, unless a turn sets another value."""
 
 
 class ScenarioError(ValueError):
@@ -32,15 +32,15 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
-    """One thing the caller says."""
+    """One utterance of the caller."""
 
     clip: Clip
     expect: tuple[str, ...]
-    """A good answer holds at least one of these, in any case; empty: any answer will do."""
+    """A good answer contains at least one of these, ignoring case; empty: any answer is good."""
     deadline: float
     """Seconds from the beginning of the utterance until the answer begins."""
     interrupts: float | None
-    """Spoken into the answer before, after so many seconds of it; None: when that has been heard."""
+    """Spoken during the previous answer, after this many seconds of it; None: after the whole answer."""
     think: float
     """Seconds the caller thinks before speaking."""
 
@@ -50,7 +50,7 @@ class TurnPlan:
         return self.deadline - self.clip.voiced_end_ms / 1000
 
     def answered_by(self, text: str) -> bool:
-        """Whether a text is a good answer."""
+        """True if a text is a good answer."""
         return not self.expect or any(word.lower() in text.lower() for word in self.expect)
 
 
@@ -62,7 +62,7 @@ class Scenario:
     title: str
     priority: Priority
     weight: float
-    """How often it is held in a mix, relative to the others."""
+    """How often it is used in a mix, relative to the others."""
     turns: tuple[TurnPlan, ...]
     escalates: tuple[str, ...]
     """Somewhere in the conversation the agent must say one of these; empty: it need not escalate."""

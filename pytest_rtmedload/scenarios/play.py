@@ -1,7 +1,7 @@
-"""Holds a consultation: says what the scenario says, and judges what is answered.
+"""Plays a consultation: speaks the turns of the scenario, and judges the answers.
 
-The rule: what can only be judged from the answer's text is judged where the agent tells it; where it does not, an
-answer that was heard in time counts. A turn without an answer ends the conversation, as a caller would hang up.
+The rule: the content of an answer is judged if the agent sends its text; if it does not, an answer that was heard in
+time counts as good. A turn without an answer ends the conversation, as a caller would hang up.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CONTENT: Final = "flow.expected_content"
 SATISFACTION: Final = "flow.satisfaction"
 
 PROMPT_MS: Final = 700.0
-"""A gap that callers do not notice as one, in a call over a network."""
+"""A gap that callers do not notice in a call over a network."""
 LOST_MS: Final = 3_000.0
-"""A gap after which callers take the line for dead."""
+"""A gap after which callers assume that the line is dead."""
 WEIGHTS: Final = (0.5, 0.3, 0.2)
-"""Of what was achieved, of how prompt the answers were, and of how smoothly they were heard."""
+"""Weights of achievement, promptness and smoothness."""
 
 
 class ScenarioUser(Protocol):
@@ -50,14 +50,14 @@ class ScenarioUser(Protocol):
 
 @dataclass(slots=True)
 class Consultation:
-    """What became of a scenario."""
+    """The result of playing a scenario."""
 
     scenario: Scenario
     heard: list[tuple[TurnPlan, Answer]] = field(default_factory=list)
 
     @property
     def told(self) -> list[tuple[TurnPlan, Answer]]:
-        """The turns whose answer the agent tells as text."""
+        """The turns whose answer is available as text."""
         return [(turn, answer) for turn, answer in self.heard if answer.text]
 
     @property
@@ -68,13 +68,13 @@ class Consultation:
 
     @property
     def expected_content(self) -> float | None:
-        """Share of the answers told as text that hold what was expected; None when none is told."""
+        """Share of the answers available as text that contain what was expected; None when there are none."""
         told = self.told
         return sum(turn.answered_by(answer.text) for turn, answer in told) / len(told) if told else None
 
     @property
     def escalated(self) -> bool:
-        """Whether the agent said what it must in such a case; True where that cannot be told."""
+        """True if the agent escalated where it must, or if its words are not known."""
         words, told = self.scenario.escalates, self.told
         return not words or not told or any(word.lower() in a.text.lower() for _, a in told for word in words)
 
@@ -92,7 +92,7 @@ class Consultation:
 
     @property
     def satisfaction(self) -> float:
-        """*Simulated* satisfaction, 1 to 5: nobody was asked.
+        """*Simulated* satisfaction, 1 to 5: no person was asked.
 
         1 + 4 · (0.5 · achieved + 0.3 · promptness + 0.2 · smoothness), where achieved is the share of good turns, and 0
         for an emergency that was not recognised. The form, a weighted sum of task success and of what the conversation
@@ -104,7 +104,7 @@ class Consultation:
 
 
 async def play(scenario: Scenario, load: ScenarioUser, call: VoiceCall) -> Consultation:
-    """Hold a consultation on a connected call, and record how it went.
+    """Play a scenario on a connected call, and record the result.
 
     Records `flow.duration` and the values `flow.turns_ok`, `flow.expected_content` and `flow.satisfaction`, all under
     the tag `scenario`; checks that every turn was answered well and that an emergency was recognised.

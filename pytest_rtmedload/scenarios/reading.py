@@ -1,4 +1,4 @@
-"""Reads scenarios from TOML files, and deals them to callers."""
+"""Reads scenarios from TOML files, and assigns them to callers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shipped() -> dict[str, Scenario]:
 
 
 def read_scenarios(path: str | os.PathLike[str]) -> dict[str, Scenario]:
-    """The scenarios of a TOML file by id, in its order. WAV files are looked for beside it.
+    """The scenarios of a TOML file by id, in the order of the file. WAV files are looked up in the same folder.
 
     Raises:
         ScenarioError: the file, or one of them, is wrong.
@@ -48,9 +48,9 @@ def read_scenarios(path: str | os.PathLike[str]) -> dict[str, Scenario]:
 
 
 class Deck:
-    """Deals scenarios to callers: each once in their order, then by weight.
+    """Assigns scenarios to callers: each once in their order, then by weight.
 
-    Every process deals for itself, so that a test on several shards meets each scenario in each of them.
+    Every process does this independently, so that a test on several shards meets each scenario in each of them.
     """
 
     def __init__(self, scenarios: Sequence[Scenario]) -> None:

@@ -1,6 +1,6 @@
-"""What a conversation wants done: the whole vocabulary between deciding and doing.
+"""The actions a conversation can request from its socket.
 
-The rule: an action says what, never how; each socket has its own words for it.
+The rule: an action says what to do, never how; each socket encodes it in its own messages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Say(NamedTuple):
 
 
 class Prepare(NamedTuple):
-    """This will be played soon."""
+    """Announce a recording that will be played soon, so that it can be prepared."""
 
     speech: SpokenLine
 
@@ -35,7 +35,7 @@ class Play(NamedTuple):
 
 
 class StopAnswer(NamedTuple):
-    """Tell the caller to drop what has not sounded."""
+    """Ask the caller to discard audio that has not been played."""
 
 
 class Close(NamedTuple):

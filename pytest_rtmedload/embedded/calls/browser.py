@@ -1,7 +1,7 @@
 """The browser's socket: binary 16 kHz PCM in, JSON messages out.
 
-The rule: as on the phone, what real agents ignore is ignored. Which text messages mean something differs by version:
-a handshake and an interruption, or turns in plain text and a way to hang up.
+The rule: as on the phone, input that real agents ignore is ignored. The text messages that have a meaning differ by
+version: a handshake and an interruption, or turns in plain text and a way to hang up.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BrowserLeg(EmbeddedCall):
         self.perform(self.conversation.hear(message, received))
 
     def text(self, message: bytes, received: int) -> None:
-        """A turn in plain text, or a JSON object that means something in this version."""
+        """A turn in plain text, or a JSON object that has a meaning in this version."""
         fields = _parse(message)
         if isinstance(fields, dict):
             self._command(fields.get("type"), received)

@@ -1,7 +1,7 @@
-"""One call on one socket: performs what the conversation decides, when it is due.
+"""One call on one socket: performs the conversation's actions when they are due.
 
-The rule: no thinking here. What the conversation decides comes out as frames, events for dashboards, and one write per
-turn to the session store.
+The rule: this module makes no decisions. It turns the conversation's actions into frames, events for dashboards, and
+one write per turn to the session store.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class EmbeddedCall:
         self.tell_dashboards("call_disconnected")
 
     def perform(self, actions: Sequence[Action]) -> None:
-        """Do what the conversation wants, then what has come due, then wait for what comes next."""
+        """Perform the given actions, then those that are due, then set the timer for the next."""
         while True:
             for action in actions:
                 self._do(action)
@@ -162,7 +162,7 @@ class EmbeddedCall:
 
     def _set_timer(self, due: int) -> None:
         if self._timer is not None and self._timer_due <= due:
-            return  # it comes early, and is set again then
+            return  # the timer fires earlier, and is set again then
         self._stop_timer()
         self._timer_due = due
         ahead = due - time.perf_counter_ns()

@@ -1,7 +1,7 @@
-"""What all calls share.
+"""Settings and services that all calls share.
 
-The rule: a call waits for nothing but the clock; what must be written elsewhere is done in the background, and an
-answer does not suffer when the session store does.
+The rule: a call waits only for the clock; writes to other services happen in the background, so a slow session store
+does not delay an answer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Office:
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Do something that nothing waits for; a session store that fails is none of a call's business."""
+        """Run something in the background; a failure of the session store does not affect the call."""
         task = asyncio.get_running_loop().create_task(_forgiving(work))
         self._tasks.add(task)  # the loop keeps only weak references
         task.add_done_callback(self._tasks.discard)

@@ -1,9 +1,10 @@
-"""One WebSocket of the agent, as uvicorn's sans-I/O protocol serves it, with less between the network and the ear.
+"""One WebSocket of the agent: uvicorn's sans-I/O protocol with less overhead per message.
 
-The rule: a message is handled in the moment it arrives, with that moment's time, and what is sent is written at once.
-uvicorn would pause the transport, wake a task through a queue and build a frame for each message: 40 µs, and the time
-of arrival lost, at 50 messages a second each way and call. Protocol errors end the connection as the standard says,
-and never reach standard error; the sender of a message that is too large reads why before the connection is gone.
+The rule: a message is handled the moment it arrives, with that time, and outgoing messages are written at once. uvicorn
+would pause the transport, wake a task through a queue and build a frame for each message: 40 µs, and the time of
+arrival lost, at 50 messages a second per call and direction. Protocol errors end the connection as the standard
+requires, and never reach standard error; the sender of a message that is too large reads why before the connection is
+gone.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 MAX_MESSAGE: Final = 1 << 20
 """Bytes of a message; a larger one closes the connection with 1009."""
 MAX_UNREAD: Final = 8 << 20
-"""Bytes a client may leave unread; then the connection is reset, since memory is for those who listen."""
+"""Bytes a client may leave unread before the connection is reset, so that a slow reader cannot fill the memory."""
 SOCKET: Final = "socket"
 """Key of `scope["state"]`: the `CallProtocol`."""
 OPTIONS: Final[dict[str, Any]] = {"ws_max_size": MAX_MESSAGE, "ws_per_message_deflate": False}
-"""What uvicorn is told beside the class."""
+"""uvicorn's options in addition to the class."""
 _INVALID_DATA: Final = 1007
 
 
 class Listener(Protocol):
-    """Who handles the messages of a socket; both get the time of arrival, `time.perf_counter_ns`."""
+    """Handles the messages of a socket; both methods get the time of arrival, `time.perf_counter_ns`."""
 
     def text(self, message: bytes, received: int) -> None:
         """A text message; it is valid UTF-8."""
@@ -41,13 +42,13 @@ class Listener(Protocol):
 
 
 class CallProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket connection whose messages are kept until somebody listens."""
+    """A WebSocket connection whose messages are kept until it has a listener."""
 
     _listener: Listener | None = None
     _failed = False
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Let the application find this object."""
+        """Make this object available to the application."""
         super().connection_made(transport)
         self._early: list[tuple[bool, bytes, int]] = []
         self.app_state = {**self.app_state, SOCKET: self}
@@ -76,7 +77,7 @@ class CallProtocol(WebSocketsSansIOProtocol):
             self._hand_over(self._listener, text, message, self._received)
 
     def listen(self, listener: Listener) -> None:
-        """Hand all messages to somebody; what came before he listened comes first, with the time when it came."""
+        """Pass all messages to a listener; those received earlier come first, with their original times."""
         self._listener = listener
         early, self._early = self._early, []
         for text, message, received in early:
@@ -90,7 +91,7 @@ class CallProtocol(WebSocketsSansIOProtocol):
             listener.binary(message, received)
 
     def handle_parser_exception(self) -> None:
-        """The client broke the protocol: say so, and let it read that before the connection goes."""
+        """The client broke the protocol: report it, and let the client read that before the connection closes."""
         self._failed = True
         close = self.conn.close_sent
         if close is not None and not self.close_sent:
@@ -105,7 +106,7 @@ class CallProtocol(WebSocketsSansIOProtocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether messages can be sent."""
+        """True while messages can be sent."""
         return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
     def send_frames(self, frames: bytes) -> None:
@@ -134,7 +135,7 @@ class CallProtocol(WebSocketsSansIOProtocol):
 
 
 def _is_utf8(message: bytes) -> bool:
-    if message.isascii():  # nearly always, and a tenth of the price
+    if message.isascii():  # nearly always, at a tenth of the cost
         return True
     try:
         message.decode()

@@ -1,6 +1,6 @@
-"""How an answer's audio is handed over: in pieces, each at its own time.
+"""How an answer's audio is delivered: in pieces, each at its own time.
 
-The rule: whatever is injected happens at the middle of the recording, to the chunk.
+The rule: an injected fault happens in the middle of the recording, between two chunks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class DeliveredPiece(NamedTuple):
     first: int
     end: int
     sound_ns: int
-    """How long they sound."""
+    """How long they play."""
 
 
 def pieces(
@@ -32,7 +32,7 @@ def pieces(
     Args:
         speech: the recording.
         chunk_ns: what one audio message holds.
-        realtime: one chunk at a time, as it sounds; else all at once.
+        realtime: one chunk at a time, at playback speed; else all at once.
         stall: a gap before the second half.
         half: the second half is never delivered.
     """

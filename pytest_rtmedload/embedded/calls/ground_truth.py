@@ -1,6 +1,6 @@
-"""What the agent knows about its own turns, and how a test reads it.
+"""The agent's record of its own turns, and how a test reads it.
 
-The rule: every time stands on the agent's `time.perf_counter_ns` (on Linux CLOCK_MONOTONIC, which all processes of a
+The rule: every time is on the agent's `time.perf_counter_ns` (on Linux CLOCK_MONOTONIC, which all processes of a
 machine share) and comes from its own samples: never from what a caller measured.
 """
 
@@ -41,7 +41,7 @@ class TurnTruth:
     first_audio_ns: int | None = None
     """When the first audio was handed to the transport."""
     onset_ns: int | None = None
-    """When its first voiced sample sounds: max(first audio, end of what sounds already) + its leading silence."""
+    """When its first voiced sample plays: max(first audio, end of audio already playing) + its leading silence."""
     barge_in: dict[str, int] | None = None
     """`begin_ns` of the interrupting speech, and `stopped_ns`, when the answer was stopped."""
     outcome: Outcome = "planned"
@@ -49,7 +49,7 @@ class TurnTruth:
     """The injected fault that hit it, as in `voice.<fault>`."""
 
     def to_metrics(self) -> dict[str, Any]:
-        """A turn as the agent's REST metrics tell it, in milliseconds; its audio has begun."""
+        """A turn as the agent's REST metrics report it, in milliseconds; its audio has begun."""
         stt, llm, tts = (self.drawn_ns.get(name, 0) / 1e6 for name in ("stt", "llm", "tts"))
         begun, end = self.first_audio_ns or 0, self.speech_end_ns
         return {
@@ -85,7 +85,7 @@ class CallsTruth:
         self.turns, self.keys = [], []
 
     def add_turn(self, turn: TurnTruth) -> None:
-        """Keep a turn, which may still go on."""
+        """Keep a turn, which may still be in progress."""
         if len(self.turns) < MAX_TURNS:
             self.turns.append(turn)
 

@@ -1,4 +1,4 @@
-"""Finding utterances in sound as it comes in.
+"""Finds utterances in incoming audio.
 
 The rule: time is counted in samples. A frame that arrived at r carries the sound of [r - its length, r], so speech
 began and ended when *that* sound was made, whatever the size of the frames and however long it took to be sure. Voiced
@@ -26,8 +26,8 @@ BLOCK_NS: Final = STEP_MS * 1_000_000
 _RANGE: Final = 10 ** (-VOICED_RANGE_DB / 10)  # of power, as all levels here
 _LOWEST: Final = SILENT_RMS**2
 _ABOVE_NOISE: Final = 4.0  # 6 dB
-_LOUDEST_NOISE: Final = 330.0**2  # -40 dBFS; what is louder is somebody speaking, even if he began before the call
-_BEFORE: Final = 15  # blocks kept from before speech: a soft beginning that only its loudest part makes audible
+_LOUDEST_NOISE: Final = 330.0**2  # -40 dBFS; anything louder is speech, even if it began before the call
+_BEFORE: Final = 15  # blocks kept from before speech: a soft beginning is voiced only relative to the loudest part
 _SHORTEST: Final = 6  # blocks; a click is not speech
 _LONGEST: Final = 6_000  # blocks; a minute of noise must not fill the memory
 _NOISE_MEMORY: Final = 150  # blocks; noise is the quietest of the last one or two times as many
@@ -35,7 +35,7 @@ _NOISE_MEMORY: Final = 150  # blocks; noise is the quietest of the last one or t
 
 @dataclass(frozen=True, slots=True)
 class HeardUtterance:
-    """Somebody spoke."""
+    """An utterance of the caller."""
 
     samples: NDArray[np.int16]
     begin_ns: int
@@ -56,7 +56,7 @@ class _Block:
 
 @dataclass(slots=True)
 class _Noise:
-    """The quietest window of late."""
+    """The quietest recent window."""
 
     level: float = _LOUDEST_NOISE
     _before: float = _LOUDEST_NOISE
@@ -148,7 +148,7 @@ class CallEar:
 
 def _energies(sound: bytes, count: int) -> list[float]:
     """The sum of squares of each of the first `count` blocks."""
-    if not sound.strip(b"\0"):  # most of a call is silence, and most of that is digital: a fifth of the price
+    if not sound.strip(b"\0"):  # most of a call is silence, and most of that is digital: a fifth of the cost
         return [0.0] * count
     blocks = np.frombuffer(sound, "<i2", count=count * _BLOCK).reshape(count, _BLOCK).astype(np.float32)
     energies: list[float] = np.einsum("ij,ij->i", blocks, blocks).tolist()

@@ -1,4 +1,4 @@
-"""What the agent understands and what it says: the recorded lines of `audio`.
+"""The lines that the agent understands and speaks: the recordings of `audio`.
 
 The rule: a recording begins `LEAD_MS` before its first word, as a synthesiser's answer does; how much of it is silence
 is known to the sample.
@@ -28,7 +28,7 @@ _SAMPLE_NS: Final = 1_000_000_000 // RATE
 
 @dataclass(frozen=True, slots=True)
 class SpokenLine:
-    """Something the agent says."""
+    """A recording of the agent's speech."""
 
     name: str
     text: str
@@ -39,7 +39,7 @@ class SpokenLine:
 
     @property
     def length_ns(self) -> int:
-        """How long it sounds."""
+        """Its length."""
         return len(self.samples) * _SAMPLE_NS
 
     @property
@@ -65,16 +65,16 @@ class CallLines:
         self._fingerprints.warm_up()
 
     def spoken(self, samples: NDArray[np.int16]) -> str | None:
-        """The name of the line that was said; None: it is none of them."""
+        """The name of the line that was said; None for anything else."""
         return self._fingerprints.recognise(samples)
 
     def typed(self, text: str) -> str | None:
-        """The name of the line that was typed; None: it is none of them."""
+        """The name of the line that was typed; None for anything else."""
         return self._by_text.get(_plain(text))
 
     @staticmethod
     def words(line: str | None) -> str:
-        """The words of a line; none when it was not understood."""
+        """The words of a line; empty when it was not understood."""
         return "" if line is None else text_of(line)
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""What phone and browser calls share: recordings as frames, the lines that are understood, the office.
+"""Shared by phone and browser calls: recordings as frames, the lines that are understood, the office.
 
-The rule: it is made once, when the first call comes, and on a thread: half a second of imports and fingerprints that an
-agent without calls does not need, and that REST requests must not wait for.
+The rule: it is created once, on the first call, in a thread: half a second of imports and fingerprints that an agent
+without calls does not need, and that REST requests must not wait for.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Media:
         self._index = itertools.count()
 
     def call(self, scope: Scope) -> PhoneLeg | BrowserLeg | None:
-        """The call that a handshake asks for; None: it does not name one."""
+        """The call that a handshake requests; None if it does not name one."""
         voice, query = self._office.dialect.voice, query_of(scope)
         named = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == _HEADER), None)
         socket, index, some = scope["state"][SOCKET], next(self._index), uuid.uuid4().hex[:8]

@@ -1,7 +1,7 @@
 """The phone's socket: bidirectional media streaming of Azure Communication Services (ACS), the agent's side.
 
-The rule: what real agents ignore is ignored: text that is no JSON, unknown kinds, binary messages, sound that is no
-base64. Keys match without case, but the casing ACS uses is tried first: there are 50 messages a second and call.
+The rule: input that real agents ignore is ignored: text that is not JSON, unknown kinds, binary messages, audio that is
+not base64. Keys match regardless of case, but the casing ACS uses is tried first: each call has 50 messages a second.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PhoneLeg(EmbeddedCall):
             self._greet()
 
     def text(self, message: bytes, received: int) -> None:
-        """A message of ACS, or of a client that plays it."""
+        """A message from ACS, or from a client that imitates it."""
         try:
             fields = orjson.loads(message)
         except orjson.JSONDecodeError:

@@ -1,7 +1,7 @@
-"""What is left to chance in a call: its delays, and which of its turns a fault hits.
+"""The random draws of a call: its delays, and which of its turns a fault hits.
 
-The rule: each delay and each fault draws from a stream of its own, seeded for each call, so that setting one does not
-change what another does, and other calls change nothing.
+The rule: each delay and each fault draws from its own random stream, seeded for each call, so that the draws depend
+neither on other settings nor on other calls.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.calls.settings import VoiceSettings
 
 Fate = dict[str, bool]
-"""Whether each fault, by the names of `settings.SHARES`, hits a turn."""
+"""For each fault, by the names of `settings.SHARES`: True if it hits the turn."""
 
 
 class Chance:
@@ -30,5 +30,5 @@ class Chance:
         return turn.drawn_ns[name]
 
     def fate(self) -> Fate:
-        """The fate of the next turn."""
+        """The faults of the next turn."""
         return {name: self._streams[name].random() < share for name, share in self._settings.shares.items()}

@@ -1,6 +1,6 @@
-"""The dashboards' socket: events of calls, and what dashboards tell each other.
+"""The dashboards' socket: events of calls, and the messages dashboards send each other.
 
-The rule: a dashboard that reads slowly delays nobody; beyond `BACKLOG` messages it loses the oldest ones.
+The rule: a dashboard that reads slowly delays no other client; beyond `BACKLOG` messages it loses the oldest ones.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Relay:
         self._clients: set[Dashboard] = set()
 
     def join(self, client: Dashboard) -> None:
-        """From now on this one gets events."""
+        """Add a client, which gets events from now on."""
         self._clients.add(client)
 
     def leave(self, client: Dashboard) -> None:
-        """It is gone."""
+        """Remove a client."""
         self._clients.discard(client)
 
     def tell(self, ids: Collection[str | None], make: Callable[[], bytes]) -> None:
-        """Send a frame about the call of these ids to all who want it; it is made only if there is somebody."""
+        """Send a frame about the call of these ids to all interested clients; it is made only if there are any."""
         receivers = [client for client in self._clients if client.wants(ids)]
         if receivers:
             frame = make()
@@ -72,11 +72,11 @@ class Dashboard:
             self._sending.cancel()
 
     def wants(self, ids: Collection[str | None]) -> bool:
-        """Whether events of that call are for this client."""
+        """True if the client wants events of that call."""
         return self._relay.wire.id_in_query is None or (self._session_id is not None and self._session_id in ids)
 
     def offer(self, frame: bytes) -> None:
-        """Send a frame, as soon as the client has read what came before."""
+        """Send a frame as soon as the client has read the earlier ones."""
         if self._socket.writable.is_set() and not self._backlog:
             self._socket.send_frames(frame)
             return
@@ -91,7 +91,7 @@ class Dashboard:
         self._sending = None
 
     def text(self, message: bytes, received: int) -> None:  # noqa: ARG002 - a listener's
-        """A client subscribes or publishes, where the version lets it."""
+        """A client subscribes or publishes, if the version allows it."""
         try:
             fields: Any = orjson.loads(message)
         except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What can be set on the embedded agent's calls.
+"""The settings of the embedded agent's calls.
 
 The rule: with the defaults the P99 of the voice loop is at most 70 % of its target (700 ms): 200 ms to be sure that the
 caller has finished, 30 + 90 + 40 ms to recognise, think and speak, 40 ms of silence before the first word.
@@ -25,18 +25,18 @@ DEFAULT_DELAYS: Final = {
 }
 _DELAY_TEXTS: Final = {
     "greeting": "time from connect (or from the caller's AudioMetadata) to the greeting",
-    "stt": "time to recognise an utterance, after the end of speech is sure",
-    "llm": "time from there to the text of the answer",
-    "tts": "time from there to its first audio",
+    "stt": "time to recognise an utterance, after its end was detected",
+    "llm": "time from the recognition to the text of the answer",
+    "tts": "time from the text to the first audio",
 }
 SHARES: Final = {
     "silent": "share of utterances that are never answered",
     "cut": "share of answers of which only the first half is delivered",
-    "hang_up": "share of answers in whose middle the agent closes with voice.close_code",
+    "hang_up": "share of answers during which the agent closes with voice.close_code",
     "talk_over": "share of utterances answered before the caller has finished",
     "deaf_to_barge_in": "share of answers that do not stop when the caller interrupts",
 }
-"""Drawn for each turn, from a stream of each call and fault."""
+"""Drawn for each turn, from a random stream for each call and fault."""
 DEFAULT_ENDPOINTING_NS: Final = 200_000_000
 DEFAULT_BARGE_IN_NS: Final = 120_000_000
 DEFAULT_IDLE_NS: Final = 300_000_000_000
@@ -47,14 +47,14 @@ _GOING_AWAY_CODES: Final = (*range(1000, 1004), ABNORMAL, *range(1007, 1015))
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """How calls go; times in nanoseconds."""
+    """The behaviour of calls; times in nanoseconds."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         *(Key(f"voice.{name}", str(DEFAULT_DELAYS[name]), text) for name, text in _DELAY_TEXTS.items()),
         Key("voice.endpointing", format_duration(DEFAULT_ENDPOINTING_NS), "silence after which an utterance is over"),
         Key("voice.barge_in", format_duration(DEFAULT_BARGE_IN_NS), "speech that interrupts an answer"),
         Key("voice.idle", format_duration(DEFAULT_IDLE_NS), "time without sound or key after which a call is closed"),
-        Key("voice.pace", "burst", "an answer's audio is delivered at once (burst) or as it sounds (realtime)"),
+        Key("voice.pace", "burst", "an answer's audio is delivered at once (burst) or at playback speed (realtime)"),
         Key("voice.max_calls", "any number", "calls at a time; the handshake of more is answered 500", fault=True),
         Key("voice.refuse", "0", "share of handshakes answered 503", fault=True),
         *(Key(f"voice.{name}", "0", text, fault=True) for name, text in SHARES.items()),

@@ -1,6 +1,7 @@
-"""Which socket a handshake asks for, and whether it is had.
+"""Routes a handshake to its socket, or refuses it.
 
-The rule: an unknown path is refused with 403, as Starlette does, and one call too many with 500, as the real agents do.
+The rule: an unknown path is refused with 403, as in Starlette, and a call over the limit with 500, as in the real
+agents.
 """
 
 from __future__ import annotations
@@ -69,11 +70,11 @@ class Sockets:
     async def _serve_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         call = (await self._opened()).call(scope)
-        if call is not None:  # else it is gone, without a close frame: the real agent fails here
+        if call is not None:  # otherwise the connection ends without a close frame, because the real agent fails here
             await self._attend(call, scope, receive)
 
     async def _opened(self) -> Media:
-        """What calls need; the first one is accepted, and then waits until it is made."""
+        """The shared media of calls; the first call is accepted, and then waits until they are ready."""
         if self._media is None:
             self._media = asyncio.ensure_future(asyncio.to_thread(self._open))
         return await asyncio.shield(self._media)

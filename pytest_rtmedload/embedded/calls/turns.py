@@ -1,9 +1,8 @@
 """A call as a state machine: it greets, listens, thinks, speaks, and is interrupted.
 
 The rule: everything happens at a moment that follows from the caller's own sound and from drawn delays, on an absolute
-schedule: first audio = end of speech + endpointing + stt + llm + tts. It knows neither sockets nor clocks: what happens
-comes in with its time (`time.perf_counter_ns`), what is to be done goes out as `Action`s, and `due` says when to ask
-again.
+schedule: first audio = end of speech + endpointing + stt + llm + tts. It knows neither sockets nor clocks: each input
+comes with its time (`time.perf_counter_ns`), the outputs are `Action`s, and `due` says when to call `act` again.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ TALK_OVER_AFTER_NS: Final = 500_000_000
 
 
 class Manners(NamedTuple):
-    """What versions and sockets do differently."""
+    """Differences between versions and sockets."""
 
     chunk_ns: int
-    """Sound in one audio message."""
+    """Length of one audio message."""
     stops: bool = True
-    """A stop message empties what the caller has not heard."""
+    """A stop message discards the audio that the caller has not heard."""
     greeting_stops: bool = True
     """The greeting can be interrupted."""
     parts: bool = False
@@ -46,7 +45,7 @@ class Manners(NamedTuple):
 
 
 class CallConversation:
-    """One call. Perform the actions after each input, then ask `act` again at `due`."""
+    """One call. Perform the actions after each input, then call `act` again at `due`."""
 
     def __init__(
         self,
@@ -83,11 +82,11 @@ class CallConversation:
         return min(idle, self._plan[0][0]) if self._plan else idle
 
     def active(self, now: int) -> None:
-        """Somebody is there: the call is not idle."""
+        """Record activity of the caller: the call is not idle."""
         self._active_ns = now
 
     def greet(self, now: int) -> list[Action]:
-        """Say hello, after a moment; only once."""
+        """Greet the caller after the drawn delay; only once."""
         if self._greeted:
             return []
         self._greeted = True
@@ -116,7 +115,7 @@ class CallConversation:
         return stopped + self._answer(turn, self._lines.typed(text), now)
 
     def interrupt(self, begin: int, now: int) -> list[Action]:
-        """Stop speaking and forget what was to be said, because of something that began at `begin`."""
+        """Stop speaking and discard pending speech, because of an interruption that began at `begin`."""
         sounding = self._speaking if now < self._sounds_until else None
         planned = [turn for _, _, _, turn in self._plan]
         victims = {id(turn) for turn in (*planned, sounding) if turn is not None and self._yields(turn)}
@@ -138,7 +137,7 @@ class CallConversation:
         return [StopAnswer()]
 
     def act(self, now: int) -> list[Action]:
-        """Do the one thing that is due first; nothing when it is too early."""
+        """Perform the step that is due first, if it is due."""
         if now < self.due:
             return []
         if not self._plan or self._plan[0][0] > now:
@@ -161,7 +160,7 @@ class CallConversation:
             early.speech_end_ns = utterance.end_ns
             return []
         loud = utterance.voiced_ns >= self._settings.barge_in
-        actions = self.interrupt(utterance.begin_ns, now) if loud else []  # for one that came in a single frame
+        actions = self.interrupt(utterance.begin_ns, now) if loud else []  # it arrived in a single frame
         self._settle_barge_in(utterance)
         line = self._lines.spoken(utterance.samples)
         turn = self._new_turn(self._lines.words(line), utterance.begin_ns, utterance.end_ns)
@@ -169,7 +168,7 @@ class CallConversation:
         return actions + self._answer(turn, line, sure + self._chance.delay("stt", turn))
 
     def _settle_barge_in(self, utterance: HeardUtterance) -> None:
-        """When the interruption began is known to the sample only now that it is over."""
+        """Correct the start of the interruption, which is known to the sample only after it is over."""
         interrupted, self._interrupted = self._interrupted, None
         if interrupted is not None and interrupted.barge_in is not None:
             interrupted.barge_in["begin_ns"] = utterance.begin_ns
@@ -209,7 +208,7 @@ class CallConversation:
         return [Prepare(reply)]
 
     def _deliver(self, begin: int, reply: SpokenLine, turn: TurnTruth, fate: Fate) -> int:
-        """Plan an answer's audio; returns when the last of it is handed over."""
+        """Plan an answer's audio; returns when its last piece is delivered."""
         settings, half, end = self._settings, fate["cut"] or fate["hang_up"], begin
         turn.fault = turn.fault or next((name for name in ("hang_up", "cut", "deaf_to_barge_in") if fate[name]), None)
         if fate["deaf_to_barge_in"]:
@@ -232,5 +231,5 @@ class CallConversation:
 
 
 def _is_heard(step: Action | DeliveredPiece) -> bool:
-    """What was understood is told even if it is not answered."""
+    """The transcript is sent even if the utterance is not answered."""
     return isinstance(step, Say) and step.kind == "heard"

@@ -1,7 +1,7 @@
-"""Messages as they go over a socket: templates of the dialect, filled in, as WebSocket frames.
+"""Messages on a socket: templates of the dialect, filled in, as WebSocket frames.
 
-The rule: what is the same for every call is made once. An answer is 50 messages a second and call; as one ready block
-of frames it costs one write, and the other calls on the core do not wait for it.
+The rule: frames that are the same for every call are built once. An answer is 50 messages a second for each call; as
+one prepared block of frames it costs one write, and other calls on the same core do not wait for it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def text_frame(message: Json) -> bytes:
-    """A JSON message in a frame of its own."""
+    """A JSON message in its own frame."""
     return Frame(Opcode.TEXT, orjson.dumps(message)).serialize(mask=False)
 
 
 def filled(template: Json, **values: Any) -> Json:
-    """A template with its values, the time among them."""
+    """A template with its values, including the time."""
     message: Json = fill(template, {"time": datetime.now(UTC).isoformat(), **values})
     return message
 
@@ -49,7 +49,7 @@ class AudioFrames:
         return frames
 
     def ready(self, speech: SpokenLine) -> bool:
-        """Whether they are made."""
+        """True if the frames have been built."""
         return speech.name in self._made
 
     def _make(self, speech: SpokenLine) -> list[bytes]:

@@ -1,8 +1,8 @@
-"""The embedded Cosmos DB as an ASGI application: times and spoils what the service answers.
+"""The embedded Cosmos DB as an ASGI application: delays or breaks the service's answers as configured.
 
-The rule: work first, then wait for the planned moment, then answer; `Server-Timing` tells in every response what was
+The rule: work first, then wait for the planned moment, then answer; `Server-Timing` states in every response what was
 drawn (`model`) and what the request really took until just before it was handed to the transport (`total`), both in
-milliseconds. Only what is throttled or not let in is answered at once.
+milliseconds. Throttled and unauthorised requests are answered at once.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class CosmosApp:
         record.throttled += answer.status == 429
 
     def _about(self, request: CosmosRequest) -> CosmosAnswer | None:
-        """What is asked about the service itself; None when something else is asked."""
+        """The answer to a request about the service itself; None for any other request."""
         match request.method, request.path:
             case "GET", truth_module.PATH:
                 return CosmosAnswer(200, orjson.dumps(self._truth.to_json()))

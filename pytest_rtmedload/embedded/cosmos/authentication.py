@@ -1,7 +1,7 @@
-"""Who may ask: the master key's signature of each request, or a token of Entra ID.
+"""Authentication: the master key's signature of each request, or a token of Entra ID.
 
-The rule: a signature is really checked, so that a wrong key fails here as it does there. A token is not: nobody can
-verify it without its issuer, so any is accepted, and only its presence is required.
+The rule: signatures are verified, so that a wrong key fails as with the real service. Tokens cannot be verified without
+their issuer, so any token is accepted, and only its presence is required.
 Source: "Access control in the Azure Cosmos DB SQL API" in the service's REST reference.
 """
 
@@ -29,10 +29,10 @@ class KeyGate:
         self._key = base64.b64decode(key)
 
     def check(self, request: CosmosRequest) -> None:
-        """Return if the request may pass.
+        """Return if the request is authorised.
 
         Raises:
-            CosmosError: 401, with what is wrong about the header, but nothing of its content.
+            CosmosError: 401, with the error in the header, but none of its content.
         """
         header = request.header(b"authorization")
         if not header:

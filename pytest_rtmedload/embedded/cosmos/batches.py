@@ -1,7 +1,7 @@
 """Transactional batches: operations on items of one partition key that happen together or not at all.
 
-The rule: the first operation that fails ends the batch; it is told with its own status, all others with 424, and every
-item is what it was.
+The rule: the first operation that fails ends the batch; it is reported with its own status, all others with 424, and
+every item is unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def run_batch(container: Container, key: bytes, operations: Any) -> CosmosAnswer
     """Carry out a batch.
 
     Raises:
-        CosmosError: 400, it is none, or too long.
+        CosmosError: 400, it is not a batch, or is too long.
     """
     if not isinstance(operations, list) or not 1 <= len(operations) <= MAX_OPERATIONS:
         raise bad_request(f"a batch is a list of 1 to {MAX_OPERATIONS} operations")

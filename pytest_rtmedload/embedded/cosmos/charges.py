@@ -1,8 +1,8 @@
-"""What requests cost in request units (RU), and a container's budget of them.
+"""The cost of requests in request units (RU), and a container's budget.
 
 The rule: the documented points hold (an item of 1 KB: 1 RU to read, 5 RU to write; of 100 KB: 10 and 50), with a line
-between and beyond them. The service documents no numbers for queries; here one costs 2.3 RU and, for each KB of the
-items in its results, what reading one KB more costs: as if every query were served by an index.
+between and beyond them. The service documents no numbers for queries; here one costs 2.3 RU plus, for each KB of the
+items in its results, the cost of reading one more KB: as if every query were served by an index.
 Source: "Optimize the cost of reads and writes" in the service's documentation.
 """
 
@@ -16,7 +16,7 @@ _READ_SLOPE: Final = (10 - 1) / (100 - 1)
 _WRITE_SLOPE: Final = (50 - 5) / (100 - 1)
 QUERY_BASE: Final = 2.3
 LOOK_UP: Final = 1.0
-"""Of a point operation that found no item, or not the wanted version."""
+"""Cost of a point operation that found no item, or a different version."""
 _SECOND: Final = 1_000_000_000
 
 
@@ -36,10 +36,10 @@ def query_charge(size: int) -> float:
 
 
 class RuBudget:
-    """So many RU a second; what is not spent within a second is lost.
+    """A number of RU a second; RU not used within a second are lost.
 
-    A request is let in while anything is left, and may overdraw: what it costs is known only afterwards. The next ones
-    wait until the debt is paid, as at the real service.
+    A request is admitted while anything is left, and may overdraw: its cost is known only afterwards. The next requests
+    are refused until the debt is paid, as by the real service.
     """
 
     def __init__(self, rus: int) -> None:
@@ -48,12 +48,12 @@ class RuBudget:
         self._at: int | None = None
 
     def wait_ms(self, now: int) -> int:
-        """Milliseconds until a request is let in, 0: now. `now` is `time.perf_counter_ns`."""
+        """Milliseconds until a request is admitted, 0: now. `now` is `time.perf_counter_ns`."""
         elapsed = 0 if self._at is None else max(0, now - self._at)
         self._at = now if self._at is None else max(now, self._at)
         self._left = min(float(self.rus), self._left + self.rus * elapsed / _SECOND)
         return 0 if self._left > 0 else math.floor(-self._left * 1000 / self.rus) + 1
 
     def spend(self, charge: float) -> None:
-        """Take what a request did cost."""
+        """Deduct the cost of a request."""
         self._left -= charge

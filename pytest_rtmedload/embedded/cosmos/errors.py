@@ -1,6 +1,6 @@
-"""What Cosmos DB answers when it refuses: a status, a code, a message, sometimes a substatus.
+"""Error responses of Cosmos DB: a status, a code, a message, sometimes a substatus.
 
-The rule: clients decide by status and substatus whether they try again, so both are the documented ones.
+The rule: clients decide by status and substatus whether to retry, so both are the documented ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THROTTLED: Final = 3200
 
 
 class CosmosError(Exception):
-    """A refusal; `charge` is what it costs all the same, in request units."""
+    """A refusal; `charge` is its cost in request units."""
 
     def __init__(
         self,
@@ -56,5 +56,5 @@ def bad_request(message: str, substatus: int = 0) -> CosmosError:
 
 
 def not_embedded(what: str) -> CosmosError:
-    """A 400 for what the real service has and this one does not."""
+    """A 400 for a feature of the real service that is not supported here."""
     return CosmosError(400, f"the embedded Cosmos DB does not know {what}")

@@ -1,7 +1,7 @@
-"""When each answer leaves, and what goes wrong: a seeded model of the service's behaviour.
+"""When each answer is sent, and which faults are injected: a seeded model of the service's behaviour.
 
-The rule: as for the agent (see `latency`), an answer leaves at *request received + drawn delay*, and each operation and
-each fault draws from a stream of its own.
+The rule: as for the agent (see `latency`), an answer is sent at *request received + drawn delay*, and each operation
+and each fault draws from its own random stream.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Odds:
-    """What may happen to the requests of one operation."""
+    """The delays and faults of one operation."""
 
     def __init__(self, operation: CosmosOperation, settings: CosmosSettings, seed: int) -> None:
         self.delay = settings.delays[operation]
@@ -43,11 +43,11 @@ class FateModel:
         self._first: int | None = None
 
     def restart_clock(self) -> None:
-        """Count the stall from the next request. Draws go on where they are."""
+        """Count the stall from the next request. The random streams continue."""
         self._first = None
 
     def plan(self, operation: CosmosOperation, received: int) -> Plan:
-        """The fate of a request that was fully received at `received` (`time.perf_counter_ns`)."""
+        """The plan for a request that was fully received at `received` (`time.perf_counter_ns`)."""
         odds = self._odds[operation]
         drawn = odds.delay.draw(odds.delays)
         if self._first is None:

@@ -1,7 +1,7 @@
-"""What the embedded Cosmos DB knows about itself: every answer's time, and what it charged.
+"""The embedded Cosmos DB's record of itself: the time and the charge of every answer.
 
 The rule: times run from *request fully received* to *answer handed to the transport* on the service's clock; a client's
-measurement of the same requests can only be longer. What is throttled is answered at once and costs nothing.
+measurement of the same requests can only be longer. Throttled requests are answered at once and cost nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CosmosOperationTruth:
     times: Series = field(default_factory=Series)
     statuses: Counter[int] = field(default_factory=Counter)
     charge: float = 0.0
-    """Request units, of refused requests, too."""
+    """Request units, including those of refused requests."""
     throttled: int = 0
     """Answered 429 because the budget was used up."""
     cut: int = 0

@@ -1,7 +1,7 @@
 """Operations on one item, alone or as part of a transaction.
 
-The rule: what is wanted is checked before anything is changed, in the service's order: the partition key, the item, its
-version, the condition, the new content.
+The rule: a request is checked completely before anything is changed, in the service's order: the partition key, the
+item, its version, the condition, the new content.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ class Items:
         self._key = key
 
     def create(self, document: Properties) -> CosmosAnswer:
-        """Store an item that is not there yet."""
+        """Store a new item."""
         item_id = self._check(document)
         if self._container.find(self._key, item_id) is not None:
             raise CosmosError(409, "Entity with the specified id already exists in the system.", charge=write_charge(0))
         return self._store(document, 201)
 
     def upsert(self, document: Properties, match: str = "") -> CosmosAnswer:
-        """Store an item, in the place of the one with its id if there is one."""
+        """Store an item, replacing one with the same id."""
         old = self._container.find(self._key, self._check(document))
         if old is not None:
             _check_version(old, match)
         return self._store(document, 201 if old is None else 200)
 
     def replace(self, item_id: str, document: Properties, match: str = "") -> CosmosAnswer:
-        """Store an item in the place of the one that is there."""
+        """Replace an existing item."""
         if self._check(document) != item_id:
             raise bad_request(f"the item's id {document['id']!r} is not the one it should replace, {item_id!r}")
         _check_version(self._find(item_id), match)
         return self._store(document, 200)
 
     def patch(self, item_id: str, wanted: Any, match: str = "") -> CosmosAnswer:
-        """Change parts of an item, if it fulfils the condition that may come along."""
+        """Change parts of an item, if it meets the optional condition."""
         item = self._find(item_id)
         _check_version(item, match)
         if not isinstance(wanted, dict):
@@ -67,14 +67,14 @@ class Items:
         return self._store(document, 200)
 
     def read(self, item_id: str, none_match: str = "") -> CosmosAnswer:
-        """The item, unless the client has its version already."""
+        """The item, unless the client already has this version."""
         item = self._find(item_id)
         if none_match in (item.etag, "*"):
             return CosmosAnswer(304, b"", LOOK_UP, item.etag)
         return CosmosAnswer(200, item.body, read_charge(len(item.body)), item.etag)
 
     def delete(self, item_id: str, match: str = "") -> CosmosAnswer:
-        """Forget the item."""
+        """Delete the item."""
         item = self._find(item_id)
         _check_version(item, match)
         self._container.remove(self._key, item_id)
@@ -104,7 +104,7 @@ class Items:
 
 
 def check_size(body: bytes) -> None:
-    """Refuse what is too large.
+    """Refuse a body that is too large.
 
     Raises:
         CosmosError: 413.
@@ -114,7 +114,7 @@ def check_size(body: bytes) -> None:
 
 
 def checked_id(item_id: Any) -> str:
-    """An id as it may be.
+    """A valid id.
 
     Raises:
         CosmosError: 400, it is missing or malformed.

@@ -1,6 +1,6 @@
-"""What can be asked of Cosmos DB, as far as delays, faults and counts tell it apart.
+"""The operations of Cosmos DB that delays, faults and counts distinguish.
 
-The rule: an operation is known from method, path and headers alone, before anything is looked at.
+The rule: the operation follows from method, path and headers alone, before the body is read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BY_METHOD: Final = {
 
 
 def operation_of(request: CosmosRequest) -> CosmosOperation:
-    """What a request is about."""
+    """The operation of a request."""
     segments = request.segments
     if len(segments) not in (5, 6) or segments[4] != "docs":
         return CosmosOperation.METADATA

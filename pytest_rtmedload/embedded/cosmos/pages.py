@@ -1,8 +1,8 @@
-"""Pages of results and the tokens that go on from one to the next.
+"""Pages of results and the continuation tokens that lead from one to the next.
 
-The rule: a token says after which item the next page begins, so that items written meanwhile neither repeat nor hide
-others; where results have to be sorted or grouped it says after how many results, and such writes do shift them. A
-token is good for its own query only.
+The rule: a token says after which item the next page begins, so that items written in the meantime neither repeat nor
+hide others; if results have to be sorted or grouped, it says after how many results, and such writes do shift them. A
+token is valid for its own query only.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pytest_rtmedload.embedded.cosmos.sql.query import Query
 
 DEFAULT_PAGE: Final = 1000
-"""Results of a page when the client leaves it to the service."""
+"""Results of a page when the client does not set a number."""
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 
 class Page(NamedTuple):
-    """What a request for a page asks for."""
+    """The paging options of a request."""
 
     size: int
     after: dict[str, Any]
@@ -43,7 +43,7 @@ class Page(NamedTuple):
 
 
 class Found:
-    """The results of a page, and how it goes on."""
+    """The results of a page, and the continuation."""
 
     def __init__(self) -> None:
         self.results: list[bytes] = []
@@ -68,7 +68,7 @@ def _continuation(token: str, digest: str) -> dict[str, Any]:
             return dict(found)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         pass
-    raise bad_request(f"Invalid Continuation Token: it is none of this query: {token[:100]}")
+    raise bad_request(f"Invalid Continuation Token: it does not belong to this query: {token[:100]}")
 
 
 def _is_place(found: dict[str, Any]) -> bool:

@@ -1,7 +1,7 @@
-"""Partition keys: where an item says which partition it belongs to.
+"""Partition keys: the values that assign an item to its partition.
 
 The rule: a key is one value for each path of the container's definition, compared by kind and content; it is kept as
-canonical JSON. A path that is not there is a value of its own, `{}` on the wire.
+canonical JSON. A missing path has its own value, `{}` on the wire.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PartitionKeyDefinition:
         """Read `{"paths": ["/tenant", "/user/id"], "kind": "MultiHash"}`.
 
         Raises:
-            CosmosError: 400, it is none.
+            CosmosError: 400, it is not a partition key definition.
         """
         paths = (definition or {}).get("paths")
         if not isinstance(paths, list) or not all(isinstance(path, str) and path[:1] == "/" for path in paths):
@@ -52,7 +52,7 @@ class PartitionKeyDefinition:
         """The key a request names: a JSON array with all values.
 
         Raises:
-            CosmosError: 400, it is missing, or no such array.
+            CosmosError: 400, it is missing, or is not such an array.
         """
         if not text:
             raise bad_request("PartitionKey value must be supplied for this operation.")
@@ -95,7 +95,7 @@ def _values(text: str) -> list[Any]:
     except orjson.JSONDecodeError:
         values = None
     if not isinstance(values, list):
-        raise bad_request(f"x-ms-documentdb-partitionkey is no JSON array: {text[:100]}")
+        raise bad_request(f"x-ms-documentdb-partitionkey is not a JSON array: {text[:100]}")
     return values
 
 

@@ -1,7 +1,7 @@
 """Partial updates: the operations of a PATCH on one document.
 
-The rule: all operations of a patch are carried out, in their order, or none; the caller throws a half-patched document
-away.
+The rule: all operations of a patch are carried out, in their order, or none; the caller discards a half-patched
+document.
 Source: "Partial document update" in the service's documentation.
 """
 
@@ -27,7 +27,7 @@ def patch(document: Document, operations: Any) -> None:
     """Carry out the operations of a patch on a document, in place.
 
     Raises:
-        CosmosError: 400, an operation is none, or cannot be carried out on this document.
+        CosmosError: 400, an operation is invalid, or cannot be carried out on this document.
     """
     if not isinstance(operations, list) or not 1 <= len(operations) <= MAX_OPERATIONS:
         raise bad_request(f"a patch has 1 to {MAX_OPERATIONS} operations")
@@ -50,7 +50,7 @@ def _split(path: Any) -> list[str]:
 
 
 def _parent(document: Document, parts: list[str]) -> Any:
-    """What holds the property or element at a path."""
+    """The object or array that holds the property or element at a path."""
     found: Any = document
     for part in parts[:-1]:
         found = _get(found, part, parts)

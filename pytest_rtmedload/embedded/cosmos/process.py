@@ -18,7 +18,7 @@ SERVER_HEADER = "rtmedload-embedded-cosmos"
 
 
 async def serve(order: Order) -> None:
-    """Serve the database for ever."""
+    """Serve the database until the process is ended."""
     settings = order.settings.part(CosmosSettings)
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     deadlines = ServiceDeadlines()

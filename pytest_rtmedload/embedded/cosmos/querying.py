@@ -1,7 +1,7 @@
 """Queries over the items of a container, page by page.
 
-The rule: a page looks only at the partition, or the id, that every result must have; what is left is scanned, and a
-long scan lets other requests through after every few hundred items.
+The rule: a page looks only at the partition, or the id, that every result must have; the remaining items are scanned,
+and a long scan lets other requests run after every few hundred items.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def run_query(container: Container, request: CosmosRequest) -> CosmosAnswe
     """Answer a page of a query, or of all items.
 
     Raises:
-        CosmosError: 400, and what is wrong with it.
+        CosmosError: 400, with the error in the query.
     """
     text, given = parse_body(request) if request.is_query else ("SELECT * FROM c", {})
     query = compile_query(text)
@@ -68,7 +68,7 @@ def parse_body(request: CosmosRequest) -> tuple[str, dict[str, Any]]:
 
 
 def plan_query(request: CosmosRequest) -> CosmosAnswer:
-    """How a client should run a query over the partitions: as it is, over the only range there is.
+    """How a client should run a query over the partitions: unchanged, over the only range.
 
     Clients ask for it when the service leaves merging to them, and some always do.
     """
@@ -138,7 +138,7 @@ async def _collect(query: Query, given: dict[str, Any], scan: Scan, page: Page, 
 
 
 def _scan(container: Container, partitions: list[Partition], item_id: Any, after: dict[str, Any]) -> Scan:
-    """The items that come into question, from where the page before ended."""
+    """The candidate items, starting after the previous page."""
     last_partition, last_item = after.get("after", (0, 0))
     for partition in partitions:
         if item_id is not UNDEFINED and item_id not in partition.items:

@@ -1,7 +1,7 @@
 """Everything that is not about items: the account, databases, containers and partition key ranges.
 
-The rule: the account says that it is here, under the address the client used; a container has one partition key range,
-the whole, so that no client has to merge anything.
+The rule: the account gives the address the client used as its endpoint; a container has a single partition key range,
+so that no client has to merge results.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Account:
         """A container.
 
         Raises:
-            CosmosError: 404 with the substatus that says that it is the owner that is missing.
+            CosmosError: 404 with the substatus for a missing owner.
         """
         found = self._databases.get(database)
         if found is None or container not in found.containers:
@@ -51,7 +51,7 @@ class Account:
         """Answer a request that is not about items.
 
         Raises:
-            CosmosError: what the service would refuse, or what is not known here.
+            CosmosError: the service would refuse it, or it is not supported here.
         """
         match request.segments:
             case ():

@@ -1,7 +1,7 @@
-"""What the embedded Cosmos DB answers to a request, times and faults aside.
+"""The embedded Cosmos DB's answer to a request, without delays and faults.
 
-The rule: first who asks, then whether the container is there and has request units left, then the operation; what it
-costs is taken from the budget, whether it succeeds or not.
+The rule: first the client is authenticated, then the container must exist and have request units left, then the
+operation runs; its cost is deducted from the budget even if it fails.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CosmosService:
     def _container(self, request: CosmosRequest) -> Container:
         container = self._account.container(request.segments[1], request.segments[3])
         if request.header(b"x-ms-cosmos-intended-collection-rid") not in ("", container.rid):
-            raise bad_request("the container is another one than the client knows", COLLECTION_RID_MISMATCH)
+            raise bad_request("the container is not the one the client knows", COLLECTION_RID_MISMATCH)
         return container
 
 

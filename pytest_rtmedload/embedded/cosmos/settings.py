@@ -1,7 +1,7 @@
-"""What can be set on the embedded Cosmos DB.
+"""The settings of the embedded Cosmos DB.
 
-The rule: the P99 of every default is at most what the real service promises for its P99: 10 ms for reads and writes of
-a single item in its own region.
+The rule: the P99 of every default is at most the P99 that the real service promises: 10 ms for reads and writes of a
+single item in its own region.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OPERATIONS: Final = Variants("OPERATION", tuple(CosmosOperation))
 
 @dataclass(frozen=True, slots=True)
 class CosmosSettings:
-    """How the embedded Cosmos DB behaves."""
+    """The behaviour of the embedded Cosmos DB."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("cosmos.delay", "one per operation", "distribution of the time to answer", _OPERATIONS),

@@ -1,8 +1,8 @@
 """Databases, containers, partitions and items, in memory.
 
 The rule: an item is kept as the bytes it is answered with, so that a point read copies nothing and 20,000 items stay
-small; it is parsed when a query looks inside. An item whose time to live is over is gone for everybody at that moment,
-whenever its memory is given back.
+small; it is parsed when a query needs its properties. An item is gone for all clients at the moment its time to live
+ends, even if its memory is freed later.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Item:
     """JSON, with the system properties."""
     etag: str
     number: int
-    """Its place in the container, kept when it is replaced."""
+    """Its position in the container, kept when it is replaced."""
     expires: float
     """On the container's clock; `FOR_EVER` if it does not."""
 
@@ -64,7 +64,7 @@ class Container:
         self.properties["_self"] = f"{owner['_self']}colls/{self.properties['_rid']}/"
         self.budget = budget
         self.lsn = 1
-        """Counts writes; sessions are told it."""
+        """Counts writes; part of the session token."""
         self.clock = clock
         self._partitions: dict[bytes, Partition] = {}
         self._expiring: list[tuple[float, int, bytes, str]] = []
@@ -85,18 +85,18 @@ class Container:
         return self._partitions.get(key)
 
     def find(self, key: bytes, item_id: str) -> Item | None:
-        """An item that is there and has not expired."""
+        """An item that exists and has not expired."""
         partition = self._partitions.get(key)
         item = partition.items.get(item_id) if partition else None
         return item if item is not None and item.expires > self.clock() else None
 
     def live(self, partition: Partition) -> Iterator[Item]:
-        """The items of a partition that have not expired, those that expire meanwhile included."""
+        """The items of a partition that have not expired, including those that expire during the iteration."""
         now = self.clock()
         return (item for item in list(partition.items.values()) if item.expires > now)
 
     def put(self, key: bytes, document: Properties) -> Item:
-        """Store an item in the place of the one with its id, if there is any; `document` gets the system properties."""
+        """Store an item, replacing one with the same id; adds the system properties to `document`."""
         self._forget_expired()
         item_id: str = document["id"]
         old = self.find(key, item_id)
@@ -117,7 +117,7 @@ class Container:
         return item
 
     def remove(self, key: bytes, item_id: str) -> None:
-        """Forget an item, if it is there."""
+        """Delete an item, if it exists."""
         partition = self._partitions.get(key)
         if partition is not None and partition.items.pop(item_id, None) is not None:
             self.lsn += 1
@@ -125,10 +125,10 @@ class Container:
                 del self._partitions[key]
 
     def change(self, wanted: Properties) -> None:
-        """Take what can be changed about a container.
+        """Update the properties of a container that can be changed.
 
         Raises:
-            CosmosError: 400, the partition key cannot.
+            CosmosError: 400, the partition key cannot be changed.
         """
         if PartitionKeyDefinition.parse(wanted.get("partitionKey")) != self.partition_key:
             raise bad_request("the partition key of a container cannot be changed")
@@ -136,7 +136,7 @@ class Container:
         self.properties = stamped({**wanted, **kept}, self.rid, self.clock)
 
     def snapshot(self, key: bytes) -> Callable[[], None]:
-        """Remember the items of a key; returns what brings exactly these back, in their order."""
+        """Save the items of a key; returns a function that restores exactly these, in their order."""
         partition = self._partitions.get(key)
         partitions, items = dict(self._partitions), dict(partition.items) if partition else {}
 
@@ -187,7 +187,7 @@ def stamped(properties: Properties, rid: str, clock: Clock) -> Properties:
 
 
 def check_ttl(ttl: Any, name: str) -> None:
-    """Refuse what is not a time to live.
+    """Check a time to live.
 
     Raises:
         CosmosError: 400, neither -1 nor a number of seconds.

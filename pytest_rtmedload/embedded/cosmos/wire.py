@@ -1,6 +1,6 @@
-"""Requests and answers as they travel.
+"""Requests and answers on the wire.
 
-The rule: an answer carries the headers clients decide by: what it cost, the item's version, the session it belongs to.
+The rule: an answer has the headers that clients use: the request charge, the item's version, the session token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _JSON: Final = (b"content-type", b"application/json")
 
 
 class CosmosRequest(NamedTuple):
-    """A request whose body is here."""
+    """A request whose body has been received."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class CosmosRequest(NamedTuple):
 
     @classmethod
     def of(cls, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> CosmosRequest:
-        """A request as ASGI has it: the path is decoded already."""
+        """Create a request from an ASGI scope, whose path is already decoded."""
         return cls(method, path, tuple([part for part in path.split("/") if part]), headers, body)
 
     def header(self, name: bytes) -> str:
@@ -41,12 +41,12 @@ class CosmosRequest(NamedTuple):
         return self.headers.get(name, b"").decode("latin-1")
 
     def says(self, name: bytes) -> bool:
-        """Whether a header is `true`."""
+        """True if a header is `true`."""
         return self.headers.get(name, b"").lower() == b"true"
 
     @property
     def is_query(self) -> bool:
-        """Whether the body is a query, and nothing to be stored."""
+        """True if the body is a query, not an item to store."""
         return self.says(b"x-ms-documentdb-isquery") or self.header(b"content-type").startswith(
             "application/query+json"
         )
@@ -55,7 +55,7 @@ class CosmosRequest(NamedTuple):
         """The body.
 
         Raises:
-            CosmosError: 400, it is no JSON.
+            CosmosError: 400, it is not JSON.
         """
         try:
             return orjson.loads(self.body)
@@ -66,16 +66,16 @@ class CosmosRequest(NamedTuple):
         """The body, which is an object.
 
         Raises:
-            CosmosError: 400, it is none.
+            CosmosError: 400, it is not an object.
         """
         found = self.json()
         if not isinstance(found, dict):
-            raise bad_request("The request body is no JSON object")
+            raise bad_request("The request body is not a JSON object")
         return found
 
 
 class CosmosAnswer(NamedTuple):
-    """What is answered."""
+    """A response."""
 
     status: int
     body: bytes = b""
@@ -83,10 +83,10 @@ class CosmosAnswer(NamedTuple):
     """Request units."""
     etag: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    """Others that belong to it."""
+    """Additional headers."""
 
     def wire_headers(self, activity: bytes, session: str) -> Headers:
-        """All headers but those about time."""
+        """All headers except those about time."""
         found = [
             _JSON,
             _VERSION,
@@ -103,7 +103,7 @@ class CosmosAnswer(NamedTuple):
 
 
 def refusal(error: CosmosError) -> CosmosAnswer:
-    """The answer that tells an error."""
+    """The answer for an error."""
     headers = []
     if error.substatus:
         headers.append(("x-ms-substatus", str(error.substatus)))

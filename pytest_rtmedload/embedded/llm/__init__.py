@@ -1,5 +1,5 @@
-"""A stand-in for OpenAI's and Azure OpenAI's chat completions, in a process of its own.
+"""A stand-in for OpenAI's and Azure OpenAI's chat completions, in its own process.
 
-The rule: the official client, unmodified, cannot tell it from the service but by its words; and every time it takes is
-drawn from a seeded model, kept on an absolute schedule, and told.
+The rule: the unmodified official client sees no difference from the real service except in the text; every delay is
+drawn from a seeded model, kept on an absolute schedule, and reported.
 """

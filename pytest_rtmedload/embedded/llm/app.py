@@ -1,7 +1,7 @@
 """The embedded LLM as an ASGI application.
 
 The rule: a request is checked in the service's own order (path, key, body, model, limits) before it is answered; a
-refusal costs it nothing of any limit, and every answer tells how much of each is left.
+refused request does not count towards any limit, and every response states how much of each limit is left.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LlmApp:
             await exchange.answer(content, [*error.headers, *self._limits.headers(exchange.received)], error.status)
 
     def _about(self, exchange: LlmExchange) -> dict[str, Any] | None:
-        """What is asked about the service itself; None when something else is asked."""
+        """The answer to a request about the service itself; None for any other request."""
         match exchange.method, exchange.path:
             case "GET", truth_module.PATH:
                 return self._truth.to_json()

@@ -1,7 +1,6 @@
 """Errors in the two shapes clients know: OpenAI's and Azure's.
 
-The rule: an error says which of the service's own rules it breaks, in the words, status and code of the real service as
-far as those are public; it never repeats a key.
+The rule: an error has the text, status and code of the real service as far as those are public; it never repeats a key.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class ApiError(Exception):
         self._openai, self._azure, self._kind, self._param = openai, azure, kind, param
 
     def body(self, azure: bool) -> dict[str, Any]:
-        """The JSON of the answer. The model behind Azure's gateway speaks as OpenAI does."""
+        """The JSON of the answer. The model behind Azure's gateway uses OpenAI's format."""
         if azure and self._azure is not None:
             return {"error": self._azure._asdict()}
         code, message = self._openai
@@ -82,7 +81,7 @@ def no_such_model(name: str) -> ApiError:
 
 
 def invalid(message: str, param: str | None = None) -> ApiError:
-    """A request the service does not understand, or does not serve."""
+    """A request the service does not understand or does not support."""
     return ApiError(400, Wording(None, message), param=param)
 
 

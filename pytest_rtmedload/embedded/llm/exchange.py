@@ -1,4 +1,4 @@
-"""One request and its answer, as ASGI hands them over."""
+"""One request and its answer over ASGI."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _JSON: Final = (b"content-type", b"application/json")
 
 
-class HungUp(Exception):  # noqa: N818 - what the client did; no error
-    """Nobody listens any more."""
+class HungUp(Exception):  # noqa: N818 - an action of the client, not an error
+    """The client has closed the connection."""
 
 
 class LlmExchange:
@@ -56,5 +56,5 @@ class LlmExchange:
         await reset_connection(self.scope, self._receive)
 
     async def hang(self) -> None:
-        """Say nothing until the client gives up."""
+        """Send nothing until the client gives up."""
         await disconnected(self._receive)

@@ -1,8 +1,8 @@
-"""What the embedded LLM knows about its own latency: every first token, every gap between two, every whole answer.
+"""The embedded LLM's record of its own latency: every first token, every gap between tokens, every whole answer.
 
-The rule: times run from *request fully received*, or from the token before, to *handed to the transport*, on the
-service's clock; a client's measurement of the same can only be longer, but for gaps, which its own delays stretch and
-squeeze.
+The rule: times run from *request fully received*, or from the previous token, to *handed to the transport*, on the
+service's clock; a client's measurement of the same can only be longer, except for gaps, which the client's own delays
+lengthen or shorten.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ class LlmTruth:
     """Everything since the last reset."""
 
     first_token: Series = field(default_factory=Series)
-    """Of streams: until the first token left."""
+    """Of streams: time until the first token was sent."""
     inter_token: Series = field(default_factory=Series)
-    """Of streams: from a token to the next."""
+    """Of streams: time from one token to the next."""
     completion: Series = field(default_factory=Series)
-    """Of answers that are not streamed: until the answer left."""
+    """Of answers that are not streamed: time until the answer was sent."""
     statuses: Counter[str] = field(default_factory=Counter)
-    """Answers by status, streams that were spoiled later included."""
+    """Answers by status, including streams that a fault hit later."""
     faults: Counter[str] = field(default_factory=Counter)
-    """Requests that were spoiled on purpose, by the fault."""
+    """Requests hit by an injected fault, by fault."""
     tokens: Counter[str] = field(default_factory=Counter)
-    """`prompt` tokens of admitted requests, and `completion` tokens that left."""
+    """`prompt` tokens of admitted requests, and `completion` tokens that were sent."""
 
     def to_json(self) -> dict[str, Any]:
         """The body of `GET /_truth`."""

@@ -1,7 +1,7 @@
-"""Rate limits as Azure OpenAI keeps them: requests and tokens a minute, and requests at a time.
+"""Rate limits as in Azure OpenAI: requests and tokens a minute, and concurrent requests.
 
 The rule: tokens are counted before the answer (prompt and reply limit) in a window of a minute; requests a minute are
-spread, so that a tenth of a minute lets no more than its share through. A request that is refused counts for nothing.
+spread, so that each part of a minute admits only its share. A refused request does not count.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _MINUTE: Final = 60 * _SECOND
 _SPREAD_PER_MINUTE: Final = 6
 """Azure looks at requests in periods of 1 s or 10 s; six shares a minute are 10 s."""
 _BUSY_NS: Final = _SECOND
-"""When to come back if too many requests run: nobody knows when one ends."""
+"""When to retry if too many requests run: the end of a running request cannot be known."""
 
 
 class Refusal(NamedTuple):
     """Why a request may not run now."""
 
     unit: str
-    """What is used up: `requests`, `tokens` or `concurrency`."""
+    """The exceeded limit: `requests`, `tokens` or `concurrency`."""
     limit: int
     wait_ns: int
-    """After which it is worth another try."""
+    """Time after which a retry can succeed."""
 
     @property
     def headers(self) -> Headers:
-        """What tells a client when to come back; the OpenAI client obeys `retry-after-ms` first."""
+        """Headers that state when to retry; the OpenAI client obeys `retry-after-ms` first."""
         seconds = b"%d" % math.ceil(self.wait_ns / _SECOND)
         return [(b"retry-after", seconds), (b"retry-after-ms", b"%d" % math.ceil(self.wait_ns / 1_000_000))]
 
@@ -48,11 +48,11 @@ class Window:
         self._begin: int | None = None
 
     def wait(self, now: int, amount: int) -> int:
-        """Nanoseconds until `amount` may be had; 0: now. More than the whole allowance is never to be had."""
+        """Nanoseconds until `amount` is available; 0: now. More than the whole allowance is never available."""
         return 0 if amount <= self.remaining(now) else self.left(now)
 
     def remaining(self, now: int) -> int:
-        """How much may be had now."""
+        """The amount available now."""
         self._advance(now)
         return self.limit - self.used
 
@@ -99,7 +99,7 @@ class Limits:
         self.running -= 1
 
     def headers(self, now: int) -> Headers:
-        """How much is left, as the service tells in every answer; nothing where there is no limit."""
+        """Headers in every answer that state how much is left; empty without limits."""
         found: Headers = []
         for unit, (limit, window) in self._windows.items():
             name = unit.encode()

@@ -1,7 +1,7 @@
-"""When each token of a request leaves, and what goes wrong with it: a seeded model.
+"""When each token of a request is sent, and which fault hits the request: a seeded model.
 
-The rule: the n-th request draws from a generator of its own, so that what it experiences does not depend on how many
-others run beside it; and every token leaves at an absolute time, so that being late once makes no later token late.
+The rule: the n-th request draws from its own random generator, so that its delays do not depend on how many other
+requests are running; every token is sent at an absolute time, so that a late token does not delay later ones.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """One token's turn."""
+    """When one token is sent."""
 
     drawn: int
-    """Nanoseconds of the model since the step before; of the first, since the request."""
+    """Drawn nanoseconds since the previous step; for the first, since the request."""
     due: int
-    """When it leaves, on `time.perf_counter_ns`; later than the model says when there is a stall."""
+    """When it is sent, on `time.perf_counter_ns`; later than drawn during a stall."""
 
 
 class Fate:
-    """What one request experiences."""
+    """The delays and the fault of one request."""
 
     def __init__(self, generator: random.Random, settings: LlmSettings, clock: StallClock) -> None:
         self._generator = generator
@@ -39,7 +39,7 @@ class Fate:
         """One of `settings.FAULTS`, or None."""
 
     def steps(self, received: int) -> Iterator[Step]:
-        """The turn of each token, without end, for a request that was fully received at `received`."""
+        """An endless sequence of token steps for a request that was fully received at `received`."""
         drawn = self._settings.ttft.draw(self._generator)
         due = self._clock.finish(received, drawn)
         while True:
@@ -67,7 +67,7 @@ class StallClock:
 
 
 class PaceModel:
-    """Gives each request its fate."""
+    """Draws the delays and the fault of each request."""
 
     def __init__(self, settings: LlmSettings, seed: int) -> None:
         self._settings = settings
@@ -76,6 +76,6 @@ class PaceModel:
         self.clock = StallClock(settings)
 
     def fate(self) -> Fate:
-        """The fate of the next request."""
+        """The delays and the fault of the next request."""
         self._requests += 1
         return Fate(random.Random(f"{self._seed}/llm/{self._requests}"), self._settings, self.clock)

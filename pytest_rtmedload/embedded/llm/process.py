@@ -17,7 +17,7 @@ SERVER_HEADER = "rtmedload-embedded-llm"
 
 
 async def serve(order: Order) -> None:
-    """Serve the LLM for ever."""
+    """Serve the LLM until the process is ended."""
     settings = order.settings.part(LlmSettings)
     key = secrets.token_hex(16)
     deadlines = ServiceDeadlines()

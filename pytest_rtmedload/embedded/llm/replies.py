@@ -1,4 +1,4 @@
-"""What the embedded LLM says: short medical replies, the same for the same seed and prompt.
+"""The replies of the embedded LLM: short medical texts, the same for the same seed and prompt.
 
 The rule: a reply takes up what the patient said last, gives one piece of advice and asks one question, as the prompt of
 a medical voice agent demands; an emergency is sent to the emergency number. Tokens are word pieces of at most eight
@@ -16,7 +16,7 @@ _PIECE: Final = re.compile(r"\s*(?:\w{1,8}|[^\w\s])|\s+")
 
 
 class Topic(NamedTuple):
-    """What a patient can talk about: the words that show it, and what is said to them."""
+    """A subject of conversation: the words that indicate it, and the replies to it."""
 
     words: frozenset[str]
     openings: tuple[str, ...]
@@ -137,7 +137,7 @@ def compose(seed: int, turns: list[tuple[str, str]], tokens: int | None = None) 
     Args:
         seed: of the service.
         turns: role and text of each message, in order.
-        tokens: how many tokens it is to have; None: as it comes.
+        tokens: the number of tokens; None for the reply's own length.
     """
     generator = random.Random(f"{seed}/{turns}")
     topic = _topic_of([text for role, text in turns if role == "user"])

@@ -1,7 +1,7 @@
-"""What was asked: a route of OpenAI, Azure deployments or Azure's `/openai/v1`, and the body of a chat completion.
+"""Requests: a route of OpenAI, Azure deployments or Azure's `/openai/v1`, and the body of a chat completion.
 
-The rule: what the service does not do (several choices, JSON mode, forced tools) is refused by name; it never answers
-something else instead. Parameters that shape the text only (`temperature`, `seed`, …) are taken and have no effect.
+The rule: unsupported features (several choices, JSON mode, forced tools) are refused by name, never answered in some
+other way. Parameters that only shape the text (`temperature`, `seed`, …) are accepted and have no effect.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ _PATH: Final = re.compile(
 
 
 class Route(NamedTuple):
-    """What is asked, of which name, and whose shapes the answer has."""
+    """The route of a request: its operation, the name in it, and the format of the answer."""
 
     what: str
     """`CHAT` or `MODELS`."""
     name: str | None
-    """The deployment, or the one model that is asked about."""
+    """The deployment, or the requested model."""
     azure: bool
 
 
 def is_azure(path: str) -> bool:
-    """Whether whoever asks expects Azure's shapes."""
+    """True if the client expects Azure's format."""
     return path.startswith("/openai/")
 
 
 def route(method: str, path: str, query: bytes) -> Route:
-    """Where a request leads.
+    """Match a request to a route.
 
     Raises:
-        ApiError: nowhere.
+        ApiError: no route matches.
     """
     match = _PATH.fullmatch(path)
     classic = match is not None and match["surface"] not in ("/v1", "/openai/v1")
@@ -61,10 +61,10 @@ def route(method: str, path: str, query: bytes) -> Route:
 
 
 def authenticate(headers: Iterable[tuple[bytes, bytes]], key: str) -> None:
-    """See to it that a request carries the key, as `api-key` or as a bearer token.
+    """Check that a request has the key, as `api-key` or as a bearer token.
 
     Raises:
-        ApiError: it does not.
+        ApiError: it does not have the key.
     """
     for name, value in headers:
         given = value.removeprefix(b"Bearer ") if name == b"authorization" else value if name == b"api-key" else None
@@ -75,13 +75,13 @@ def authenticate(headers: Iterable[tuple[bytes, bytes]], key: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A chat completion that was asked for."""
+    """A request for a chat completion."""
 
     model: str
     turns: list[tuple[str, str]]
     """Role and text of each message."""
     limit: int | None
-    """Most tokens the reply may have."""
+    """Maximum number of tokens of the reply."""
     stream: bool
     include_usage: bool
 
@@ -90,7 +90,7 @@ class ChatRequest:
         """Read a request's body.
 
         Raises:
-            ApiError: it is not understood, or asks for what is not served; the message names the parameter.
+            ApiError: it is invalid or uses an unsupported feature; the message names the parameter.
         """
         try:
             asked = orjson.loads(body)

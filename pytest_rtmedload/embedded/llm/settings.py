@@ -1,4 +1,4 @@
-"""What can be set on the embedded LLM.
+"""The settings of the embedded LLM.
 
 The rule: the P99 of the default time to the first token is at most 70 % of its target (600 ms), and small enough that
 the voice loop, of which it is a part, keeps its own.
@@ -23,21 +23,21 @@ FAULTS: Final = {
     "error": "requests answered 500",
     "unavailable": "requests answered 503",
     "cut": "answers whose connection is reset in the middle",
-    "hang": "answers that stop in the middle and never go on",
+    "hang": "answers that stop in the middle and never continue",
     "unfinished": "streams that end in the middle, with neither finish_reason nor [DONE]",
     "malformed": "answers with broken JSON in the middle",
 }
-"""Each has a rate, `llm.<fault>_rate`; the first that hits a request, in this order, is what happens to it."""
+"""Each has a rate, `llm.<fault>_rate`; the first that hits a request, in this order, is applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlmSettings:
-    """How the embedded LLM behaves."""
+    """The behaviour of the embedded LLM."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("llm.ttft", str(DEFAULT_TTFT), "distribution of the time to the first token"),
-        Key("llm.inter_token", str(DEFAULT_INTER_TOKEN), "distribution of the time from a token to the next"),
-        Key("llm.tokens", "as the reply has", "tokens of every reply; a request's own limit still holds"),
+        Key("llm.inter_token", str(DEFAULT_INTER_TOKEN), "distribution of the time from one token to the next"),
+        Key("llm.tokens", "the reply's own", "tokens of every reply; a request's own limit still applies"),
         Key("llm.models", "any", "names of the models (deployments) that exist, separated by commas"),
         Key("llm.rpm", "none", "requests a minute; more are answered 429", fault=True),
         Key("llm.tpm", "none", "tokens a minute, prompts and reply limits together; more are answered 429", fault=True),

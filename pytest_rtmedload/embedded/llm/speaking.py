@@ -1,7 +1,7 @@
-"""How an admitted request is answered: at once or as a stream, on schedule, and spoiled if that is its fate.
+"""How an admitted request is answered: at once or as a stream, on schedule, and with its fault if one was drawn.
 
-The rule: a stream's status and headers leave together with its first token, as at the real service, so that a client
-which waits for headers waits for the first token; what a client hung up on is not worked on any further.
+The rule: a stream's status and headers are sent together with its first token, as by the real service, so that a client
+which waits for headers waits for the first token; work on a request stops when its client has closed the connection.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
 class LlmReply:
-    """What is to be said, token by token."""
+    """The reply, token by token."""
 
     def __init__(self, request: ChatRequest, tokens: list[str], writer: Writer) -> None:
         self.request = request
@@ -35,7 +35,7 @@ class LlmReply:
         self.finish = "stop" if len(self.tokens) == len(tokens) else "length"
         self.usage = TokenUsage(prompt_tokens(request.turns), len(self.tokens))
         self.middle = max(1, len(self.tokens) // 2)
-        """How many tokens leave before a fault strikes."""
+        """How many tokens are sent before a fault."""
         self.writer = writer
 
 
@@ -49,10 +49,10 @@ class Speaker:
         self._headers = headers
 
     async def speak(self, reply: LlmReply, fate: Fate) -> None:
-        """Answer as fate will have it.
+        """Answer, with the drawn delays and fault.
 
         Raises:
-            ApiError: the fate is an error.
+            ApiError: the fault is an error response.
             HungUp: the client did not wait for the end.
         """
         steps = fate.steps(self._exchange.received)
@@ -106,7 +106,7 @@ class Speaker:
         return now
 
     async def _say(self, reply: LlmReply, pieces: Sequence[str], steps: Iterator[Step], sent: int) -> int:
-        """Send tokens; `sent` is when the one before them left, and what is returned when the last of them did."""
+        """Send tokens; `sent` is when the previous one was sent; returns when the last of them was sent."""
         for piece, step in zip(pieces, steps, strict=False):
             await self._until(step.due)
             before, sent = sent, time.perf_counter_ns()
@@ -121,7 +121,7 @@ class Speaker:
                 await self._exchange.cut()
             case "hang":
                 await self._exchange.hang()
-            case _:  # unfinished: a polite end, but not that of a reply
+            case _:  # unfinished: the body ends regularly, the reply does not
                 await self._exchange.end()
 
     def _head(self, drawn: int, total: int) -> Headers:

@@ -1,8 +1,9 @@
-"""What is answered: a completion, the chunks of a stream, the list of models.
+"""The answers: a completion, the chunks of a stream, the list of models.
 
-The rule: the official client reads it all. One field is ours, and the client keeps it as `model_extra`: `x_sent_ns` in
-every chunk with a token, the service's `time.perf_counter_ns` just before the chunk was handed to the transport. On the
-same machine that clock is the client's too, so what comes on top is the client's own delay.
+The rule: the official client can read all of it. One field is ours, and the client keeps it as `model_extra`:
+`x_sent_ns` in every chunk with a token, the service's `time.perf_counter_ns` just before the chunk was handed to the
+transport. On the same machine the client's clock is the same, so the difference to the time of receipt is the client's
+own delay.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a connection's state machine asks its shell to do.
+"""The actions that a connection's state machine requests.
 
-The rule: actions are done in the order they were asked for, none before it is due; one that is late delays those behind
-it, and loses none.
+The rule: actions are performed in the order of the requests, none before it is due; a late one delays those after it,
+but none is lost.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Send:
     due: int
     """Not before this time (`time.perf_counter_ns`)."""
     sent: Callable[[int], object] | None = None
-    """Told when the message was handed to the transport."""
+    """Called with the time at which the message was handed to the transport."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """End the connection; nothing after it is done."""
+    """End the connection; later actions are dropped."""
 
     due: int
     code: int | None = None
@@ -47,7 +47,7 @@ class SpeechConversation(Protocol):
     """The state machine of one connection."""
 
     def open(self, now: int) -> bool:
-        """The connection stands; False: the quota forbids it."""
+        """The connection is open; returns False if it exceeds the quota."""
 
     def receive(self, message: Message, now: int) -> list[Action]:
         """Take in a message that was received at `now`.

@@ -1,7 +1,7 @@
-"""What one turn of recognition answers, and what its fault makes of that.
+"""The answers of one turn of recognition, changed by its fault.
 
-The rule: the turn says what a healthy service would say; here the fault takes messages away, breaks them, or ends the
-connection. After an end nothing more is said.
+The rule: the turn decides what a healthy service would send; here the fault removes messages, breaks them, or ends the
+connection. Nothing is sent after an end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Answers:
 
     def __init__(self, request_id: str, rate: int, fault: SpeechFault | None) -> None:
         self.over = False
-        """Nothing more is answered."""
+        """No further answers are sent."""
         self.rate = rate
         """Samples per second of the turn's audio."""
         self._request_id = request_id
@@ -33,12 +33,12 @@ class Answers:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is ever answered."""
+        """True if the turn is never answered."""
         return self._fault is not None and self._fault.kind is FaultKind.SILENT
 
     @property
     def status(self) -> str | None:
-        """The recognition status that takes the place of every other."""
+        """The recognition status that replaces all others."""
         return self._fault.value if self._fault is not None and self._fault.kind is FaultKind.STATUS else None
 
     def say(
@@ -65,7 +65,7 @@ class Answers:
         return [Hangup(due, code, reason)]
 
     def place(self, span: Voiced) -> dict[str, object]:
-        """Where a span is in the audio."""
+        """The position of a span in the audio, as fields of a message."""
         return {"Offset": self.ticks(span.begin), "Duration": self.ticks(span.end) - self.ticks(span.begin)}
 
     def ticks(self, samples: int) -> int:

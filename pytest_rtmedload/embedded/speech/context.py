@@ -1,6 +1,6 @@
-"""What the client asks for a turn of recognition: read from its path, its query and its `speech.context`.
+"""The client's options for a turn of recognition, read from its path, its query and its `speech.context`.
 
-The rule: what the service does not know it ignores, as the real one does; a value of the wrong type is not given.
+The rule: unknown options are ignored, as by the real service; a value of the wrong type counts as not given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 INITIAL_SILENCE_MS: Final = 5_000
-"""How long `recognize_once` waits for speech, unless it says otherwise: the real service's default."""
+"""How long `recognize_once` waits for speech unless the client sets it: the real service's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TurnContext:
 
     @classmethod
     def of_url(cls, url: str) -> Self:
-        """What a request's path and query say; the context may say otherwise."""
+        """The options in a request's path and query; the context takes precedence."""
         parts = urlsplit(url)
         query = {name.lower(): values[-1] for name, values in parse_qs(parts.query).items()}
         return cls(
@@ -41,7 +41,7 @@ class TurnContext:
         )
 
     def updated(self, context: Mapping[str, Any]) -> Self:
-        """As a `speech.context` changes it."""
+        """These options, updated by a `speech.context`."""
         detection = _object(context.get("phraseDetection"))
         mode = detection.get("mode")
         silences = [*_segmentations(detection), detection.get("trailingSilenceTimeout"), self.segmentation_ms]

@@ -1,7 +1,7 @@
-"""What goes wrong on purpose: every way in which the real service fails that the Speech SDK tells apart.
+"""Injected faults: all failures of the real service that the Speech SDK distinguishes.
 
-The rule: a fault is written by its name, and hits a share of the connections (those that refuse the upgrade) or of the
-requests (all others), drawn from a seeded stream of its own; `limit` ends it after that many hits, so that a retry
+The rule: a fault is set by its name, and hits a share of the connections (faults that refuse the upgrade) or of the
+requests (all others), drawn from its own seeded random stream; `limit` ends it after that many hits, so that a retry
 succeeds. Faults in the middle of a request happen when speech begins, or before the first audio; with `@late` they
 happen after the first phrase, or after some audio.
 
@@ -17,11 +17,11 @@ from typing import Final, Self
 
 LATE: Final = "@late"
 LATE_NS: Final = 100_000_000
-"""From the last message to a late end: a reset takes with it what the client has received but not yet read."""
+"""From the last message to a late end: a reset discards data that the client has received but not yet read."""
 REFUSALS: Final = (400, 401, 403, 404, 429, 500, 503)
 """HTTP statuses instead of the upgrade."""
 CLOSE_CODES: Final = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 4429)
-"""Those a peer may send (RFC 6455, 7.4), and the service's own for a quota."""
+"""Codes that a peer may send (RFC 6455, 7.4), and the service's own for a quota."""
 STATUSES: Final = ("Error", "TooManyRequests", "BadRequest", "Forbidden", "InitialSilenceTimeout", "BabbleTimeout")
 """A phrase's `RecognitionStatus` instead of its words."""
 
@@ -49,7 +49,7 @@ class FaultKind(StrEnum):
     STATUS = "status"
     """Answer speech with a status instead of words."""
     MALFORMED = "malformed"
-    """Answer with JSON that is none."""
+    """Answer with invalid JSON."""
     STALL = "stall"
     """Pause in the middle of the audio for longer than the SDK waits."""
     NO_TURN_START = "no_turn_start"
@@ -94,11 +94,11 @@ class SpeechFault:
 
     @property
     def at_upgrade(self) -> bool:
-        """Whether it hits before there is a WebSocket."""
+        """True if it hits before the WebSocket is established."""
         return self.kind in (FaultKind.REFUSE, FaultKind.NO_UPGRADE)
 
     def fits(self, api: Api) -> bool:
-        """Whether this service can fail this way."""
+        """True if this service can fail this way."""
         return _ONLY.get(self.kind, api) == api
 
     def __str__(self) -> str:
@@ -135,11 +135,11 @@ class FaultPlan:
         self._random = random.Random(seed)
 
     def next_connection(self) -> SpeechFault | None:
-        """What happens to the next upgrade."""
+        """The fault of the next upgrade, if any."""
         return self._draw() if self._fault is not None and self._fault.at_upgrade else None
 
     def next_request(self) -> SpeechFault | None:
-        """What happens to the next request of a connection that stands."""
+        """The fault of the next request on an open connection, if any."""
         return self._draw() if self._fault is not None and not self._fault.at_upgrade else None
 
     def _draw(self) -> SpeechFault | None:

@@ -1,8 +1,8 @@
-"""What the speech service knows about its own latency: each phrase and each synthesis, exactly.
+"""The speech service's record of its own latency: each phrase and each synthesis, exactly.
 
 The rule: times are `time.perf_counter_ns` of this process, comparable with those of other processes of the same machine
-on Linux and macOS; None is what has not happened. A phrase is found again by its `id`, which the SDK shows in
-the JSON of a result; a connection by its `session`, the SDK's session id.
+on Linux and macOS; None means that it has not happened. A phrase is identified by its `id`, which the SDK shows in the
+JSON of a result; a connection by its `session`, the SDK's session id.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 PATH: Final = "/_truth"
 MAX_ENTRIES: Final = 100_000
-"""Kept of each kind (30 MB); older ones are forgotten."""
+"""Records kept of each kind (30 MB); older ones are dropped."""
 
 
 @dataclass(slots=True)
@@ -41,12 +41,12 @@ class PhraseTruth:
     partials: int = 0
 
     def note_partial(self, sent_ns: int) -> None:
-        """A hypothesis left."""
+        """Record that a hypothesis was sent."""
         self.partials += 1
         self.first_partial_ns = self.first_partial_ns or sent_ns
 
     def note_phrase(self, sent_ns: int) -> None:
-        """The phrase left."""
+        """Record that the phrase was sent."""
         self.phrase_ns = sent_ns
 
 
@@ -67,11 +67,11 @@ class SynthesisTruth:
     end_ns: int | None = None
 
     def note_first_audio(self, sent_ns: int) -> None:
-        """The first audio left."""
+        """Record that the first audio was sent."""
         self.first_audio_ns = sent_ns
 
     def note_end(self, sent_ns: int) -> None:
-        """The end of the turn left."""
+        """Record that the end of the turn was sent."""
         self.end_ns = sent_ns
 
 
@@ -86,12 +86,12 @@ class SpeechTruth:
     phrases: deque[PhraseTruth] = field(default_factory=_entries)
     syntheses: deque[SynthesisTruth] = field(default_factory=_entries)
     upgrades: Counter[str] = field(default_factory=Counter)
-    """What was answered to connections: `stt 101`, `tts 429`, `stt never`."""
+    """Answers to connections, counted: `stt 101`, `tts 429`, `stt never`."""
     ended: Counter[str] = field(default_factory=Counter)
-    """Connections that this side ended: `1011`, `reset`."""
+    """Connections that the service ended: `1011`, `reset`."""
 
     def since(self, ns: int) -> dict[str, object]:
-        """The body of `GET /_truth?since=NS`: what began at `ns` or later; the counts are of everything."""
+        """The body of `GET /_truth?since=NS`: entries that began at `ns` or later; the counts include everything."""
         return {
             "phrases": [phrase for phrase in self.phrases if phrase.began_ns >= ns],
             "syntheses": [synthesis for synthesis in self.syntheses if synthesis.received_ns >= ns],

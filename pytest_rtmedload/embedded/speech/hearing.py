@@ -1,8 +1,9 @@
-"""Hears speech in a stream of samples: where it begins, and where it has ended.
+"""Detects speech in a stream of samples: where it begins, and where it has ended.
 
 The rule: a window of 10 ms is voiced when its RMS is above a fixed level. Speech begins at the first of three voiced
-windows in a row, so that a click is none; it has ended when its last voiced window lies one segmentation silence back.
-Everything is counted in samples received, never in time, so a stream sent faster than real time gives the same result.
+windows in a row, so that a click does not count; it has ended when its last voiced window lies one segmentation silence
+back. Everything is counted in samples received, never in time, so a stream sent faster than real time gives the same
+result.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class SpeechEnded(NamedTuple):
 
 
 class SpeechEar:
-    """Listens to one turn and keeps its sound until it is told to forget it."""
+    """Listens to one turn and keeps its sound until `forget` is called."""
 
     def __init__(self, rate: int, segmentation_ms: int) -> None:
         self.rate = rate
@@ -63,29 +64,29 @@ class SpeechEar:
 
     @property
     def speech(self) -> Voiced | None:
-        """The utterance that is going on, up to its last voiced window."""
+        """The current utterance, up to its last voiced window."""
         return None if self._begin is None else Voiced(self._begin * self._window, self._end * self._window)
 
     def samples(self, span: Voiced) -> NDArray[np.int16]:
-        """The sound of a span, as far as it was received and is not forgotten."""
+        """The sound of a span, as far as it was received and is still kept."""
         begin, end = (_SAMPLE_BYTES * max(0, position - self._forgotten) for position in span)
         sound = self._audio[begin:end]
         return np.frombuffer(sound, "<i2", count=len(sound) // _SAMPLE_BYTES)
 
     def forget(self, position: int) -> None:
-        """Give up the sound before a position (samples)."""
+        """Discard the sound before a position (samples)."""
         gone = max(0, min(position, self._windows * self._window) - self._forgotten)
         del self._audio[: _SAMPLE_BYTES * gone]
         self._forgotten += gone
 
     def listen(self, pcm: bytes) -> list[Began | SpeechEnded]:
-        """Take in signed 16-bit little-endian samples; what they brought to light, in order."""
+        """Take in signed 16-bit little-endian samples; returns the detected events, in order."""
         self._audio += pcm
         events = (self._step(voiced) for voiced in self._judge())
         return [event for event in events if event is not None]
 
     def finish(self) -> Voiced | None:
-        """The audio ends here, and with it the utterance that was going on."""
+        """The audio ends here, and with it the current utterance."""
         span, self._begin = self.speech, None
         return span
 
@@ -108,7 +109,7 @@ class SpeechEar:
         return Began(self._begin * self._window)
 
     def _judge(self) -> list[bool]:
-        """Whether each window that is complete now is voiced."""
+        """For each window that is complete now: True if it is voiced."""
         first = self._windows * self._window - self._forgotten
         count = (len(self._audio) // _SAMPLE_BYTES - first) // self._window
         if count <= 0:

@@ -1,4 +1,4 @@
-"""The lines the service understands: those of the shipped clips, told by their sound.
+"""The lines the service understands: those of the shipped clips, recognised by their sound.
 
 The rule: words come out only for sound that is one of the lines; all other speech gives no match. What is being said is
 guessed from its beginning, against the beginnings of all lines, so early hypotheses can be wrong and are corrected, as
@@ -27,7 +27,7 @@ _SAMPLE_BYTES: Final = 2
 
 @dataclass(frozen=True)
 class SpeechLine:
-    """What a clip says."""
+    """The words of a clip."""
 
     name: str
     text: str
@@ -58,7 +58,7 @@ class SpeechLines:
         self._beginnings = [Fingerprints([_beginning(item, ms) for item in clips]) for ms in BEGINNINGS_MS]
 
     def warm_up(self) -> None:
-        """Compute what recognition needs, so that the first utterance is answered as the others (about 0.2 s)."""
+        """Compute what recognition needs, so that the first utterance is not slower than others (about 0.2 s)."""
         for fingerprints in (self._whole, *self._beginnings):
             fingerprints.warm_up()
 
@@ -79,7 +79,7 @@ class SpeechLines:
 
 
 def rung(spoken_ms: float) -> int:
-    """Which of the lengths of beginnings this much speech is compared at."""
+    """The index in `BEGINNINGS_MS` of the length at which this much speech is compared."""
     return max(0, bisect_right(BEGINNINGS_MS, spoken_ms) - 1)
 
 

@@ -1,8 +1,8 @@
 """The messages of the Speech SDK's WebSocket protocol: headers, a blank line or a length, and a body.
 
 The rule: a text message is `Name:Value` lines, an empty line and a body; a binary message is the length of its headers
-(two bytes, big-endian), the headers, and a body. Names match in any case. What the client said as a request's id goes
-back letter by letter: the SDK ignores an answer whose id is written in another way, and waits.
+(two bytes, big-endian), the headers, and a body. Names match in any case. The client's request id is returned
+unchanged: the SDK ignores an answer whose id differs even in case, and keeps waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the client."""
+    """One message from the client."""
 
     headers: Mapping[str, str]
     """Names in lower case."""
@@ -37,7 +37,7 @@ class Message:
 
     @property
     def path(self) -> str:
-        """What the message is, in lower case: `speech.context`, `audio`."""
+        """The kind of the message, in lower case: `speech.context`, `audio`."""
         return self.headers.get("path", "").lower()
 
     @property
@@ -76,9 +76,9 @@ class Message:
         try:
             value = orjson.loads(self.text)
         except orjson.JSONDecodeError as error:
-            raise ProtocolError(f"{self.path} is no JSON: {error}") from None
+            raise ProtocolError(f"{self.path} is not JSON: {error}") from None
         if not isinstance(value, dict):
-            raise ProtocolError(f"{self.path} is no JSON object")
+            raise ProtocolError(f"{self.path} is not a JSON object")
         return value
 
 
@@ -86,7 +86,7 @@ def parse(data: str | bytes) -> Message:
     """Read one WebSocket message.
 
     Raises:
-        ProtocolError: a binary message shorter than its headers, or headers that are no UTF-8.
+        ProtocolError: a binary message shorter than its headers, or headers that are not UTF-8.
     """
     if isinstance(data, str):
         head, _, text = data.partition(_LINE * 2)
@@ -99,7 +99,7 @@ def parse(data: str | bytes) -> Message:
     try:
         return Message(_headers(data[_LENGTH.size : end].decode()), data[end:])
     except UnicodeDecodeError:
-        raise ProtocolError("the headers of a binary message are no UTF-8") from None
+        raise ProtocolError("the headers of a binary message are not UTF-8") from None
 
 
 def text_message(path: str, request_id: str, body: Mapping[str, object]) -> str:

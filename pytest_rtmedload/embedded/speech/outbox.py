@@ -1,7 +1,7 @@
-"""Does what the state machine of a connection asks for, each thing when it is due.
+"""Performs the actions that the state machine of a connection requests, each when it is due.
 
-The rule: one task per connection sends, so that messages keep their order whatever the time between them; it ends with
-the connection.
+The rule: one task per connection sends, so that messages keep their order regardless of the time between them; it ends
+with the connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() s
 
 
 class Outbox:
-    """The actions of one connection that are still to be done."""
+    """The pending actions of one connection."""
 
     def __init__(self, connection: ServerConnection, deadlines: ServiceDeadlines, truth: SpeechTruth) -> None:
         self._connection = connection
@@ -35,15 +35,15 @@ class Outbox:
         self._actions: asyncio.Queue[Action] = asyncio.Queue()
 
     def put(self, actions: Iterable[Action]) -> None:
-        """Do these after all that were put before."""
+        """Add actions, to be performed after all earlier ones."""
         for action in actions:
             self._actions.put_nowait(action)
 
     async def run(self) -> None:
-        """Do them, until one of them ends the connection.
+        """Perform the actions until one of them ends the connection.
 
         Raises:
-            ConnectionClosed: the client was faster.
+            ConnectionClosed: the client closed it first.
         """
         while True:
             action = await self._actions.get()

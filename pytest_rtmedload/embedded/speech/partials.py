@@ -1,7 +1,7 @@
-"""The hypotheses of one utterance: when each is due and what it says.
+"""The hypotheses of one utterance: when each is due, and its text.
 
 The rule: the first is due after a drawn amount of *speech received*, the others every 300 ms of speech after it. One is
-sent only if it says something new; without a guess nothing is said, and the next audio is tried.
+sent only if its text is new; without a guess nothing is sent, and the next audio is tried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Partials:
 
     def __init__(self, lines: SpeechLines, first_ms: float) -> None:
         self.guess: SpeechLine | None = None
-        """What the utterance seems to be so far."""
+        """The current guess of the utterance."""
         self._lines = lines
         self._due_ms = first_ms
         self._rung: int | None = None
@@ -43,7 +43,7 @@ class Partials:
         return text if text != said else None
 
     def _guess(self, ear: SpeechEar, speech: Voiced, spoken_ms: float) -> None:
-        """Compare the beginning again whenever there is enough of it for a surer guess; never with more than that."""
+        """Compare the beginning again whenever there is enough of it for a better guess; never with more than that."""
         length = rung(spoken_ms)
         if length == self._rung:
             return

@@ -13,11 +13,11 @@ SUCCESS: Final = "Success"
 NO_MATCH: Final = "NoMatch"
 LANGUAGE: Final = {"Language": "en-US"}
 CONFIDENCE: Final = 0.95
-"""A sound is one of the known lines or it is none: there is nothing to be more or less sure of."""
+"""A sound either is one of the known lines or is not, so the confidence is constant."""
 
 
 def phrase_body(status: str, text: str, detailed: bool) -> dict[str, object]:
-    """Everything but the place in the audio."""
+    """All fields except the position in the audio."""
     body: dict[str, object] = {"RecognitionStatus": status, "Channel": 0, "PrimaryLanguage": LANGUAGE}
     if status != SUCCESS:
         return body

@@ -19,7 +19,7 @@ from pytest_rtmedload.embedded.speech.settings import SpeechSettings
 
 
 async def serve(order: Order) -> None:
-    """Serve speech for ever."""
+    """Serve speech until the process is ended."""
     settings = order.settings.part(SpeechSettings)
     key = secrets.token_hex(16)
     lines = SpeechLines()

@@ -1,7 +1,7 @@
-"""How much the service takes at a time, and a second.
+"""The service's limits: connections or requests at a time, and a second.
 
 The rule: a connection of a recognition, and each request of a synthesis, counts once towards both limits. A new
-connection is refused while one of them is reached (429); a request over the limit on a connection that stands closes it
+connection is refused while one of them is reached (429); a request over the limit on an open connection closes it
 (4429), which the SDK reports as the same error.
 """
 
@@ -23,14 +23,14 @@ class Quota:
         self._begun: deque[int] = deque()
 
     def reached(self, now: int) -> bool:
-        """Whether one more would be too many."""
+        """True if one more would exceed a limit."""
         while self._begun and self._begun[0] <= now - WINDOW_NS:
             self._begun.popleft()
         over_rate = self._per_second is not None and len(self._begun) >= self._per_second
         return over_rate or (self._concurrency is not None and self._active >= self._concurrency)
 
     def enter(self, now: int) -> bool:
-        """Count one more, which has to `leave`; False when it is too many, and was not counted."""
+        """Count one more, which has to `leave`; returns False, without counting it, if that would exceed a limit."""
         if self.reached(now):
             return False
         self._active += 1
@@ -39,5 +39,5 @@ class Quota:
         return True
 
     def leave(self) -> None:
-        """One of those that entered has ended."""
+        """One that was counted has ended."""
         self._active -= 1

@@ -1,4 +1,4 @@
-"""What the recognitions of one service share."""
+"""State shared by the recognitions of one service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class Recogniser:
-    """What the recognitions of a service share: its settings, the lines it knows, its seeded delays, its truth."""
+    """State shared by the recognitions of a service: its settings, the lines it knows, its seeded delays, its truth."""
 
     def __init__(self, settings: SpeechSettings, seed: int, lines: SpeechLines, truth: SpeechTruth) -> None:
         self.settings = settings

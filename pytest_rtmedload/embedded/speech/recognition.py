@@ -1,7 +1,7 @@
-"""Recognition: what all connections share, and the state machine of one.
+"""Recognition: the state machine of one connection.
 
 The rule: a turn begins with a `speech.context` or with audio of a new id; audio of a turn that is over is dropped,
-since the client may have sent it before it knew. Everything else (speech.config, telemetry) is taken as said.
+since the client may have sent it before it knew. Everything else (speech.config, telemetry) is accepted and ignored.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Recognition:
         self._entered = False
 
     def open(self, now: int) -> bool:
-        """Count the connection; False when it is one too many."""
+        """Count the connection; returns False if it exceeds the quota."""
         self._entered = self._recogniser.quota.enter(now)
         return self._entered
 
     def receive(self, message: Message, now: int) -> list[Action]:
-        """Take in a message; what to answer.
+        """Handle a message; returns the answers.
 
         Raises:
             ProtocolError: the message breaks the protocol.

@@ -1,6 +1,6 @@
-"""The service on a socket: gives each connection its state machine and carries what the two say to each other.
+"""The service on a socket: gives each connection its state machine and transfers their messages.
 
-The rule: the network part decides nothing about speech, and the state machines know no socket. `websockets` serves,
+The rule: the network part decides nothing about speech, and the state machines do not use sockets. `websockets` serves,
 rather than the faster `picows` of the client side, because the failure table needs it: an upgrade can be refused with
 any status, be left unanswered for ever, and a WebSocket can be closed with any code, 4429 included; 50 recognitions
 send 500 messages a second, which is little.
@@ -58,7 +58,7 @@ class SpeechService:
 
     @contextlib.asynccontextmanager
     async def serving(self, listener: socket.socket) -> AsyncIterator[Server]:
-        """Answer on a bound socket until the block is left."""
+        """Serve on a bound socket until the block is left."""
         deadlines = ServiceDeadlines()
 
         async def talk(connection: ServerConnection) -> None:

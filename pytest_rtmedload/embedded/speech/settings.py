@@ -1,4 +1,4 @@
-"""What can be set on the embedded speech service.
+"""The settings of the embedded speech service.
 
 The rule: the P99 of each default is at most 70 % of its target: a first partial (400 ms) also waits for up to 100 ms of
 audio that the SDK holds back, a final result (1000 ms) also for the segmentation silence.
@@ -30,7 +30,7 @@ _APIS: Final = Variants("API", tuple(Api))
 
 @dataclass(frozen=True, slots=True)
 class SpeechSettings:
-    """How the embedded speech service behaves."""
+    """The behaviour of the embedded speech service."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("speech.first_partial", str(DEFAULT_FIRST_PARTIAL), "distribution of the speech heard before a hypothesis"),
@@ -40,7 +40,7 @@ class SpeechSettings:
         Key("speech.tts_rtf", str(DEFAULT_RTF), "seconds that the synthesis of one second of audio takes"),
         Key("speech.rps", "none", "connections (stt), requests (tts) a second; more: 429, 4429", _APIS, fault=True),
         Key("speech.concurrency", "none", "connections, requests at a time; more: 429, 4429", _APIS, fault=True),
-        Key("speech.fault", "none", "what goes wrong: 401, no_upgrade, drop@late, close_1011, …", _APIS, fault=True),
+        Key("speech.fault", "none", "the injected fault: 401, no_upgrade, drop@late, close_1011, …", _APIS, fault=True),
         Key("speech.fault_rate", "1", "share of the connections or requests that the fault hits", _APIS, fault=True),
         Key("speech.fault_limit", "none", "hits after which the fault is over", _APIS, fault=True),
     )
@@ -82,7 +82,7 @@ class SpeechSettings:
         return Quota(self.concurrency[api], self.rps[api])
 
     def fault_plan(self, api: Api, seed: int) -> FaultPlan:
-        """Which of its connections and requests fail."""
+        """Decides which of its connections and requests fail."""
         return FaultPlan(self.faults[api], self.fault_rates[api], self.fault_limits[api], f"{seed}/speech/{api}/fault")
 
     @property

@@ -1,9 +1,9 @@
-"""Synthesis: what all connections share, and the state machine of one.
+"""Synthesis: the state shared by all connections, and the state machine of one.
 
-The rule: turn.start goes out at once and the delay of the model lies between it and the first audio, where the SDK
-looks for it (sent later, turn.start would count as network latency). Audio leaves in pieces of 100 ms on an absolute
-schedule, `speech.tts_rtf` times as long as it sounds, then what was asked for about words, an empty piece, turn.end.
-A text that is streamed in pieces is spoken when its end is there.
+The rule: turn.start is sent at once, and the drawn delay lies between it and the first audio, where the SDK measures it
+(a later turn.start would count as network latency). Audio is sent in pieces of 100 ms on an absolute schedule that
+takes `speech.tts_rtf` times its length, followed by the requested word boundaries, an empty piece, and turn.end. A text
+that is streamed in pieces is spoken when it is complete.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class Synthesiser:
-    """What the syntheses of a service share: its settings, its voice, its seeded delays, its truth."""
+    """State shared by the syntheses of a service: its settings, its voice, its seeded delays, its truth."""
 
     def __init__(self, settings: SpeechSettings, seed: int, voice: Voice, truth: SpeechTruth) -> None:
         self.settings = settings
@@ -61,11 +61,11 @@ class Synthesis:
         self._active = 0
 
     def open(self, now: int) -> bool:  # noqa: ARG002 - requests are counted, not connections
-        """A connection counts for nothing."""
+        """Connections are not counted."""
         return True
 
     def receive(self, message: Message, now: int) -> list[Action]:
-        """Take in a message; what to answer.
+        """Handle a message; returns the answers.
 
         Raises:
             ProtocolError: the message breaks the protocol.
@@ -109,7 +109,7 @@ class Synthesis:
         return _spoiled(self._script(request_id, text, rate, now), fault, now)
 
     def _script(self, request_id: str, text: str, rate: int, now: int) -> list[Action]:
-        """All that is sent for one request."""
+        """All messages sent for one request."""
         speech = self._synthesiser.voice.say(text, rate)
         drawn, audio_ms = self._synthesiser.draw_first_byte(), 1000 * len(speech.pcm) / (_SAMPLE_BYTES * rate)
         truth = SynthesisTruth(self._session, request_id, text, speech.clip, now, drawn, audio_ms)
@@ -151,7 +151,7 @@ def _opening(request_id: str) -> list[str]:
 
 
 def _word_boundaries(text: str, audio_ms: float) -> list[dict[str, object]]:
-    """Where each word is, if each takes time by its letters."""
+    """The word boundaries, if each word takes time in proportion to its letters."""
     words, begun, per_letter = text.split(), 0, audio_ms * TICKS_PER_MS / (len(text) + 1)
     boundaries: list[dict[str, object]] = []
     for word in words:

@@ -1,9 +1,9 @@
-"""One turn of recognition: the audio of one request, and what is answered to it.
+"""One turn of recognition: the audio of one request, and the answers to it.
 
 The rule: turn.start, then for each utterance startDetected, growing hypotheses and a phrase, then endDetected and
 turn.end. A continuous turn lasts until the client's audio ends, and before its end everything received is acknowledged
-with an EndOfDictation phrase: the SDK replays, in further turns, all audio after the last phrase. Offsets are those of
-the turn's own audio.
+with an EndOfDictation phrase: the SDK replays, in further turns, all audio after the last phrase. Offsets are relative
+to the turn's own audio.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class RecognitionTurn:
         return self._hear(answers, pcm, now) if pcm else []
 
     def _format(self, header: bytes) -> str | None:
-        """Listen to audio of this WAV header; why not, when it cannot be."""
+        """Start listening to audio with this WAV header; returns the reason if that is impossible."""
         if len(header) < WAV_HEADER:
             return "The WAV header is not complete"
         encoding, channels, rate, _, _, bits = _WAV_FORMAT.unpack_from(header, 20)

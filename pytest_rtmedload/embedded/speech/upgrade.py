@@ -1,7 +1,7 @@
-"""Who gets a WebSocket: routes, keys, quotas, and the faults before there is a connection.
+"""Decides which requests get a WebSocket: routes, keys, quotas, and the faults before there is a connection.
 
-The rule: an unknown path is 404, a wrong key 401, whatever faults are set; only then a quota (429) or a fault
-may refuse. Requests that are not an upgrade (`/_truth`, the list of voices) are answered by the same socket.
+The rule: an unknown path is 404, a wrong key 401, regardless of the faults that are set; only then can a quota (429) or
+a fault refuse. Requests that are not an upgrade (`/_truth`, the list of voices) are answered by the same socket.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ VOICES: Final = [
     }
 ]
 RETRY_AFTER_S: Final = "1"
-"""Told with 429; the SDK pays no attention to it."""
+"""Sent with 429; the SDK ignores it."""
 _RECOGNITION: Final = ("/speech/recognition/", "/speech/universal/")
 _SYNTHESIS: Final = ("/cognitiveservices/websocket/",)
 
 
 def api_of(url: str) -> Api | None:
-    """Which service a path belongs to; the SDK puts a different beginning before it for each way to name an address."""
+    """The service of a path; the SDK uses a different prefix for each way to specify an address."""
     path = urlsplit(url).path.lower()
     if any(part in path for part in _RECOGNITION):
         return Api.STT
@@ -106,7 +106,7 @@ class UpgradeGate:
 
 
 class Held(NamedTuple):
-    """The connection stays open until the client closes it, whatever is answered."""
+    """The connection stays open until the client closes it, regardless of the answer."""
 
     response: Response | None = None
     """None: the answer never comes."""

@@ -1,8 +1,8 @@
-"""What the service says: shipped recordings, at the rate that is asked for.
+"""The synthesised speech: shipped recordings, at the requested sample rate.
 
 The rule: a text that a clip has is spoken by that clip, sample for sample. Any other text is a *placeholder*: pieces of
 shipped speech, as long as the text would take, the same for the same text. It is audible, can be timed and interrupted,
-and is told in the truth; its words are not those of the text.
+and is marked in the ground truth; its words are not those of the text.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def rate_of(output_format: str) -> int | None:
 
 
 def text_of_ssml(ssml: str) -> str:
-    """What is to be said."""
+    """The text to speak."""
     return " ".join(unescape(_TAG.sub(" ", ssml)).split())
 
 
 class Voice:
-    """Speaks texts; what was asked for last is kept."""
+    """Speaks texts; the most recent results are cached."""
 
     def __init__(self) -> None:
         self._names = {lexical(item.text or ""): item.name for item in map(clip, names())}

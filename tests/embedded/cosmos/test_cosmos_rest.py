@@ -52,7 +52,7 @@ def test_the_account_is_where_the_client_asked(raw: RawCosmos) -> None:
     ("item", "message"),
     [
         (b"{", "no valid JSON"),
-        ([1], "no JSON object"),
+        ([1], "not a JSON object"),
         ({"pk": "a"}, "'id; ' - are missing"),
         ({"id": "", "pk": "a"}, "'id; ' - are missing"),
         ({"id": 1, "pk": "a"}, "'id' is not a string"),

@@ -185,7 +185,7 @@ def test_it_stops_looking_when_it_has_enough() -> None:
         ("SELECT * FROM c WHERE COUNT(1) > 1", "COUNT is not allowed here"),
         ("SELECT c.a, COUNT(1) FROM c", "must be in GROUP BY"),
         ("SELECT * FROM c GROUP BY c.a", "must be in GROUP BY"),
-        ("SELECT c.a FROM c GROUP BY c.a ORDER BY c.a", "ORDER BY beside GROUP BY or an aggregate"),
+        ("SELECT c.a FROM c GROUP BY c.a ORDER BY c.a", "ORDER BY with GROUP BY or an aggregate"),
         ("SELECT * FROM c OFFSET 1", "expected LIMIT"),
         ("SELECT TOP -1 * FROM c", "expected a number or a parameter"),
         ("SELECT TOP 1.5 * FROM c", "whole numbers"),

@@ -149,8 +149,8 @@ def test_hierarchical_keys_and_their_prefixes() -> None:
     ("header", "message"),
     [
         ("", "must be supplied"),
-        ("x", "is no JSON array: x"),
-        ('{"a":1}', "is no JSON array"),
+        ("x", "is not a JSON array: x"),
+        ('{"a":1}', "is not a JSON array"),
         ("[1,2]", "has 1 paths, the request names 2 values"),
         ('[["a"]]', "must be a string, a number"),
     ],

@@ -42,7 +42,7 @@ def test_audio_reads_back(pcm: bytes) -> None:
     [
         (b"\x00", "two bytes"),
         (struct.pack(">H", 50) + b"Path:audio", "announces headers up to byte 52"),
-        (struct.pack(">H", 2) + b"\xff\xff", "no UTF-8"),
+        (struct.pack(">H", 2) + b"\xff\xff", "not UTF-8"),
     ],
 )
 def test_a_broken_frame_says_what_is_wrong(data: bytes, why: str) -> None:
@@ -50,7 +50,7 @@ def test_a_broken_frame_says_what_is_wrong(data: bytes, why: str) -> None:
         parse(data)
 
 
-@pytest.mark.parametrize(("body", "why"), [("{", "speech.context is no JSON: "), ("[]", "no JSON object")])
+@pytest.mark.parametrize(("body", "why"), [("{", "speech.context is not JSON: "), ("[]", "not a JSON object")])
 def test_a_broken_body_says_what_is_wrong(body: str, why: str) -> None:
     with pytest.raises(ProtocolError, match=why):
         parse(f"Path:speech.context\r\n\r\n{body}").json()

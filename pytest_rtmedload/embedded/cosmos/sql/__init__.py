@@ -1,4 +1,5 @@
-"""The part of Cosmos DB's SQL that the stand-in knows: text → syntax tree → Python closures.
+"""The part of Cosmos DB's SQL that the stand-in supports: text → syntax tree → Python closures.
 
-The rule: a query means here what it means there, or it is refused with the construct's own name; nothing is guessed.
+The rule: a query has the same meaning as in the real service, or it is refused with the name of the unsupported
+construct; nothing is guessed.
 """

@@ -1,6 +1,6 @@
 """Aggregate functions: many values → one.
 
-The rule: undefined values are not there; a value of the wrong kind makes the whole aggregate undefined, which leaves it
+The rule: undefined values are skipped; a value of the wrong kind makes the whole aggregate undefined, which leaves it
 out of the result.
 """
 

@@ -1,7 +1,7 @@
 """Expressions → Python closures.
 
-The rule: everything that can be decided from the query's text is decided here, once; what is left for each item is a
-call without lookups by name. A row is a list: the item and what JOINs add, then the results of aggregates.
+The rule: everything that can be decided from the query's text is decided here, once; evaluating an item is then a call
+without lookups by name. A row is a list: the item, the elements of JOINs, then the results of aggregates.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _leaf(node: syntax.Literal | syntax.Parameter | syntax.Variable | syntax.Agg
 
 
 def _operation(node: syntax.Expression) -> tuple[Callable[..., Value], tuple[syntax.Expression, ...]]:
-    """What a node does, and with what."""
+    """The operation of a node, and its operands."""
     found: tuple[Callable[..., Value], tuple[syntax.Expression, ...]]
     match node:
         case syntax.Unary(name, operand):
@@ -160,7 +160,7 @@ def _element(value: Value, key: Value) -> Value:
 
 
 def _logical(node: syntax.Logical) -> Evaluate:
-    """AND and OR of three values: one operand that decides does so even beside an undefined one."""
+    """AND and OR of three values: one operand can decide the result even if the other is undefined."""
     operands = [compile_expression(operand) for operand in node.operands]
     decisive = node.operator == "OR"
 

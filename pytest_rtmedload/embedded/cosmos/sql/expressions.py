@@ -1,7 +1,7 @@
 """Tokens → expressions, by recursive descent: one function for each level of precedence.
 
-The rule: what the service has and this does not (bit operators, subqueries, user-defined functions, unknown functions)
-is refused by its own name. `NOT a = b` is refused, too: the service reads it as `(NOT a) = b`, which nobody means.
+The rule: unsupported constructs of the service (bit operators, subqueries, user-defined functions, unknown functions)
+are refused by name. `NOT a = b` is refused, too: the service reads it as `(NOT a) = b`, which is hardly ever intended.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ class ExpressionParser:
         return self._tokens[self._at]
 
     def take(self) -> Token:
-        """The next token, and go on."""
+        """Consume and return the next token."""
         token = self.token
         self._at = min(self._at + 1, len(self._tokens) - 1)
         return token
 
     def accept(self, *keywords: str) -> str:
-        """Go on if one of these comes next; returns it, or nothing."""
+        """Consume the next token if it is one of these; returns it, or nothing."""
         return self.take().keyword if self.token.keyword in keywords else ""
 
     def expect(self, *keywords: str) -> None:
-        """These come next, in this order."""
+        """Consume these tokens, in this order."""
         for keyword in keywords:
             if not self.accept(keyword):
                 raise self.wrong(f", expected {keyword}")
@@ -89,7 +89,7 @@ class ExpressionParser:
         return self.take().text
 
     def several(self, item: Callable[[], Expression], end: str) -> tuple[Expression, ...]:
-        """Items with commas between them, up to a closing sign; maybe none."""
+        """Items with commas between them, up to a closing sign; may be empty."""
         items: list[Expression] = []
         while not self.accept(end):
             if items:

@@ -1,7 +1,7 @@
 """The scalar functions of the SQL.
 
-The rule: an argument of the wrong kind, or one that is undefined, makes the result undefined, unless asking about that
-is what the function is for.
+The rule: an argument of the wrong kind, or one that is undefined, makes the result undefined, unless the function tests
+exactly that.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Function(NamedTuple):
 
     call: Callable[..., Value]
     arguments: tuple[int, int]
-    """Fewest and most."""
+    """Minimum and maximum number of arguments."""
 
 
 def _taking(*types: type | tuple[type, ...]) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Undefined unless each argument is of its kind, the kind of the last type for all that follow."""
+    """Types of the arguments, the last for all that follow; the result is undefined if one does not match."""
     kinds = [{KINDS[one] for one in (kind if isinstance(kind, tuple) else (kind,))} for kind in types]
 
     def wrap(function: Callable[..., Value]) -> Callable[..., Value]:
@@ -44,7 +44,7 @@ def _taking(*types: type | tuple[type, ...]) -> Callable[[Callable[..., Value]],
 
 
 def _searching(find: Callable[[str, str], bool]) -> Callable[..., Value]:
-    """A function of two strings and, maybe, whether case is ignored."""
+    """A function of two strings and an optional flag that ignores case."""
 
     @_taking(str, str, bool)
     def call(text: str, part: str, ignore_case: bool = False) -> Value:
@@ -110,7 +110,7 @@ def _contains(values: Value, wanted: Value, partial: Value = False) -> Value:
 
 
 def _within(wanted: dict[str, Value], value: Value) -> bool:
-    """Whether an object has all of another's properties."""
+    """True if an object has all properties of another."""
     return isinstance(value, dict) and all(name in value and same(part, value[name]) for name, part in wanted.items())
 
 

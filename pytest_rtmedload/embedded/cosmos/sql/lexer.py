@@ -1,6 +1,6 @@
 """Query text → tokens.
 
-The rule: whatever is not a token of the language is a syntax error that shows the character and its place.
+The rule: any text that is not a token of the language is a syntax error that shows the character and its position.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def syntax_error(message: str, start: int, end: int, code: str = "SC1001") -> Co
 
 
 def unknown(what: str, token: Token) -> CosmosError:
-    """A 400 for a construct of the language that is not known here."""
+    """A 400 for a construct of the language that is not supported here."""
     end = token.start + len(token.text)
     return syntax_error(f"the embedded Cosmos DB does not know {what}.", token.start, end, "SC2001")
 
 
 def tokens(text: str) -> list[Token]:
-    """All tokens of a query, with an `end` behind the last.
+    """All tokens of a query, followed by an `end`.
 
     Raises:
         CosmosError: 400, a character that starts no token.
@@ -67,7 +67,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def string_value(token: Token) -> str:
-    """What a string literal says."""
+    """The value of a string literal."""
     return _ESCAPED.sub(_unescape, token.text[1:-1])
 
 
@@ -79,7 +79,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def number_value(token: Token) -> float:
-    """What a number literal says; an `int` where it is one."""
+    """The value of a number literal; an `int` where possible."""
     text = token.text.lower()
     if text.startswith("0x"):
         return int(text, 16)

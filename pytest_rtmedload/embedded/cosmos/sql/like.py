@@ -1,7 +1,7 @@
 """The patterns of LIKE, as regular expressions.
 
-The rule: what stands between two `%` is matched where it first occurs and never tried again (an atomic group): that
-finds every match there is, in linear time, whatever pattern somebody sends.
+The rule: the text between two `%` is matched at its first occurrence and never retried (an atomic group): that finds
+every match, in linear time for any pattern.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pytest_rtmedload.embedded.cosmos.errors import bad_request
 
 @lru_cache(maxsize=256)
 def like_pattern(pattern: str, escape: str) -> re.Pattern[str]:
-    """`%` any text, `_` any character, `[a-f]` one of these, `[^a-f]` none of these; `escape` takes such meaning away.
+    """`%` any text, `_` any character, `[a-f]` one of these, `[^a-f]` none of these; `escape` makes one literal.
 
     Raises:
         CosmosError: 400, a range that goes backwards.
@@ -26,11 +26,11 @@ def like_pattern(pattern: str, escape: str) -> re.Pattern[str]:
     try:
         return re.compile(made, re.DOTALL)
     except re.error as error:
-        raise bad_request(f"the LIKE pattern {pattern!r} is none: {error}") from None
+        raise bad_request(f"the LIKE pattern {pattern!r} is invalid: {error}") from None
 
 
 def _parts(pattern: str, escape: str) -> list[str]:
-    """The regular expressions of what stands between the `%`."""
+    """The regular expressions of the parts between the `%`."""
     parts, at = [""], 0
     while at < len(pattern):
         one, closing = pattern[at], pattern.find("]", at + 2)

@@ -1,7 +1,7 @@
 """A compiled query, kept by its text, and one run of it over items.
 
-The rule: a run sees each item once, as the bytes that are stored, and parses it only if the query looks inside. What it
-returns are the bytes of the results.
+The rule: a run sees each item once, as the bytes that are stored, and parses it only if the query needs its properties.
+It returns the bytes of the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Query:
         select = parse(text)
         self.select = select
         self.digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-        """Tells whether a continuation token is of this query."""
+        """Identifies the query in continuation tokens."""
         self.where = compile_expression(select.where) if select.where else None
         self.project = compile_expression(select.projection) if select.projection else None
         self.joins = [compile_expression(join) for join in select.joins]
@@ -43,14 +43,14 @@ class Query:
         self.groups = [compile_expression(group) for group in select.groups]
         self.aggregates = [(AGGREGATES[one.function], compile_expression(one.operand)) for one in select.aggregates]
         self.equalities = dict(_equalities(select.where))
-        """What every result has at some path of properties: lets whoever runs the query look in one place only."""
+        """Property values that every result must have, by path: they limit where a run has to look."""
         self.grouped = bool(self.groups or self.aggregates)
-        """Whether rows become groups."""
+        """True if rows are grouped."""
         bounded = bool(select.top or select.limit or select.distinct)
         self.streams = not (bounded or self.grouped or self.order or self.joins)
-        """Whether each item yields at most one result, and results leave in the order of the items."""
+        """True if each item yields at most one result, and results are in the order of the items."""
         self.looks_inside = bool(self.where or self.project or self.joins or self.order or self.groups)
-        """Whether items have to be parsed."""
+        """True if items have to be parsed."""
 
     def rows(self, body: bytes, given: Parameters) -> Iterator[Row]:
         """The rows of an item that the query selects."""
@@ -60,14 +60,14 @@ class Query:
                 yield row
 
     def result(self, row: Row, body: bytes, given: Parameters) -> bytes | None:
-        """What a row becomes, as JSON; None: nothing, because it is undefined."""
+        """The result of a row, as JSON; None if it is undefined."""
         if self.project is None:
             return orjson.dumps(row[0]) if self.select.iterated else body
         value = self.project(row, given)
         return None if value is UNDEFINED else orjson.dumps(value)
 
     def window(self, given: Parameters) -> tuple[int, int | None]:
-        """How many results are left out at first, and how many there may be."""
+        """How many results are skipped, and the maximum number after that."""
         limit = self.select.top or self.select.limit
         return _count(self.select.offset, given, 0), _count(limit, given, 0) if limit else None
 
@@ -86,7 +86,7 @@ def compile_query(text: str) -> Query:
     """The query of a text.
 
     Raises:
-        CosmosError: 400, it is none, or one with something in it that is not known here.
+        CosmosError: 400, it is not a query, or uses an unsupported feature.
     """
     if len(text) > MAX_TEXT:
         raise bad_request(f"the query has {len(text)} characters; at most {MAX_TEXT} are allowed")
@@ -108,12 +108,12 @@ class QueryRun:
 
     @property
     def full(self) -> bool:
-        """Whether no further item can change the results."""
+        """True if no further item can change the results."""
         unbounded = self._limit is None or self._query.order or self._query.grouped or self._query.select.distinct
         return not unbounded and len(self._found) >= self._offset + (self._limit or 0)
 
     def add(self, body: bytes) -> bool:
-        """See one item; returns whether it is part of the results."""
+        """Process one item; returns True if it is part of the results."""
         selected = False
         for row in self._query.rows(body, self._given):
             selected = True
@@ -125,7 +125,7 @@ class QueryRun:
         return selected
 
     def results(self) -> list[bytes]:
-        """All results, once every item was seen."""
+        """All results, after every item was processed."""
         if self._query.grouped:
             self._found = [([], result) for result in self._group_results()]
         for at in reversed(range(len(self._query.order))):
@@ -169,7 +169,7 @@ def _equalities(where: syntax.Expression | None) -> Iterator[tuple[tuple[str, ..
 
 
 def _path(node: syntax.Expression) -> tuple[str, ...]:
-    """The names on the way from the item to a property; empty if it is anything else."""
+    """The names on the path from the item to a property; empty for any other expression."""
     match node:
         case syntax.MemberAccess(syntax.Variable(slot=0), syntax.Literal(str(name))):
             return (name,)

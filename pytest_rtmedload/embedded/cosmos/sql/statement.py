@@ -1,7 +1,7 @@
 """Query text → `Select`.
 
-The rule: clauses come in the service's order, and a combination the service refuses (ORDER BY beside GROUP BY, a
-property beside an aggregate it is not grouped by) is refused here.
+The rule: clauses come in the service's order, and a combination the service refuses (ORDER BY with GROUP BY, an
+aggregate with a property that is not in GROUP BY) is refused here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def parse(text: str) -> Select:
     """Read a query.
 
     Raises:
-        CosmosError: 400, with what is wrong or not known, and where.
+        CosmosError: 400, with the error or the unsupported construct, and its position.
     """
     return _StatementParser(text).select()
 
@@ -62,7 +62,7 @@ class _StatementParser(ExpressionParser):
         if self.token.kind != "end":
             raise self.wrong()
         if (groups or aggregates) and not (projection and _is_grouped(projection, groups)):
-            message = "Everything that is selected beside an aggregate or GROUP BY must be in GROUP BY."
+            message = "Everything that is selected together with an aggregate or GROUP BY must be in GROUP BY."
             raise syntax_error(message, 0, self.token.start, "SC2103")
         return Select(
             projection, value, distinct, tuple(self._joins), self._iterated, where, groups, tuple(aggregates), order,
@@ -147,7 +147,7 @@ class _StatementParser(ExpressionParser):
 
     def _order(self, *, grouped: bool) -> tuple[Sorting, ...]:
         if grouped:
-            raise unknown("ORDER BY beside GROUP BY or an aggregate", self.token)
+            raise unknown("ORDER BY with GROUP BY or an aggregate", self.token)
         self.expect("BY")
         order: list[Sorting] = []
         while not order or self.accept(","):
@@ -170,7 +170,7 @@ class _StatementParser(ExpressionParser):
 
 
 def _is_grouped(found: Expression, groups: Sequence[Expression]) -> bool:
-    """Whether an expression has one value for all rows of a group."""
+    """True if an expression has one value for all rows of a group."""
     if found in groups or isinstance(found, Aggregate | Literal | Parameter):
         return True
     if isinstance(found, Variable | MemberAccess):

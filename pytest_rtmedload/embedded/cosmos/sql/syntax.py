@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant, `UNDEFINED` among them."""
+    """A constant, or `UNDEFINED`."""
 
     value: Any
 
@@ -25,7 +25,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """The item, or what a JOIN goes through: the alias of a FROM clause."""
+    """The item, or the element of a JOIN: the alias of a FROM clause."""
 
     slot: int
     """Its place in a row."""
@@ -168,7 +168,7 @@ class Select:
     """SELECT VALUE."""
     distinct: bool
     joins: tuple[Expression, ...]
-    """Each array that is gone through, in a slot of its own behind the item's."""
+    """The arrays that are iterated, each in its own slot after the item's."""
     iterated: bool
     """`FROM x IN c.items`: the first of `joins` takes the item's place."""
     where: Expression | None

@@ -28,7 +28,7 @@ class Undefined(Enum):
 
 UNDEFINED: Final = Undefined.UNDEFINED
 Value: TypeAlias = Any
-"""What orjson reads, or `UNDEFINED`."""
+"""A value as read by orjson, or `UNDEFINED`."""
 
 KINDS: Final[dict[type, int]] = {
     Undefined: 0, type(None): 1, bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6,
@@ -40,7 +40,7 @@ _EXACT: Final = 2**53
 
 
 def same(left: Value, right: Value) -> bool:
-    """Whether two defined values are equal: by kind, then by content."""
+    """True if two defined values are equal: by kind, then by content."""
     kind = KINDS[type(left)]
     if kind != KINDS[type(right)]:
         return False
