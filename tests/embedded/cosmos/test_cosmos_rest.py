@@ -51,7 +51,7 @@ def test_the_account_is_where_the_client_asked(raw: RawCosmos) -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (b"{", "no valid JSON"),
+        (b"{", "not valid JSON"),
         ([1], "not a JSON object"),
         ({"pk": "a"}, "'id; ' - are missing"),
         ({"id": "", "pk": "a"}, "'id; ' - are missing"),
