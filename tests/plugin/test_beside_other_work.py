@@ -36,7 +36,7 @@ def burning() -> Iterator[None]:
     process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.alone  # what the burning process gets depends on who else wants the cores
 @pytest.mark.usefixtures("burning")
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells")
 @pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "xdist"])

@@ -117,7 +117,8 @@ def on_terminal(project: Path) -> Iterator[Callable[..., OnTerminal]]:
 def before_the_end(screen: Screen) -> list[str]:
     """What was written while tests ran, without how far it was."""
     text = [re.sub(r" *\[ *\d+%\]$", "", row) for row in screen.text]
-    return text[text.index("collected 6 items") + 2 : next(i for i, row in enumerate(text) if "FAILURES" in row) - 1]
+    begin = text.index("collected 6 items") + 3  # a line about the load tests, and an empty one
+    return text[begin : next(i for i, row in enumerate(text) if "FAILURES" in row) - 1]
 
 
 @pytest.mark.slow
