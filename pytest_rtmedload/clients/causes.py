@@ -1,7 +1,7 @@
 """The exceptions behind an exception: what it was raised from, what it wraps, and the members of a group.
 
 The rule: clients hide what happened in many places (`__cause__`, `__context__`, `reason`, the arguments), and `from
-None` hides it from readers only. All of them are looked at, each once.
+None` hides it from readers only. All of them are searched, each once.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ def links(error: BaseException | None) -> Iterator[BaseException]:
 def _behind(error: BaseException) -> list[BaseException]:
     members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     # `reason` is urllib3's (MaxRetryError), the arguments are those of requests (ConnectionError)
-    kept = getattr(error, "__dict__", {}).get("reason")  # properties of others are not asked: they may warn
+    kept = getattr(error, "__dict__", {}).get("reason")  # properties of foreign classes are not read: they may warn
     hidden = (error.__cause__, error.__context__, kept, *error.args)
     return [*members, *(one for one in hidden if isinstance(one, BaseException))]

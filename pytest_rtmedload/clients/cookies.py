@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Cookies:
     """A cookie jar with httpx's names.
 
-    A cookie that `set` is given no domain for is sent to every host, as in httpx; what a server sets goes back to that
-    server alone.
+    A cookie that `set` adds without a domain is sent to every host, as in httpx; a cookie set by a server is sent back
+    to that server only.
     """
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ def to_json(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(value)
-    except TypeError:  # keys that are numbers, integers beyond 64 bits, or truly none
+    except TypeError:  # keys that are numbers, integers beyond 64 bits, or not JSON at all
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 

@@ -1,7 +1,7 @@
 """Converts time-outs, in any of the accepted forms, to seconds.
 
-The rule: what is clear is accepted, the rest is refused in one line. A time-out that is not understood must not become
-none at all.
+The rule: unambiguous values are accepted, all others are refused in one line. A time-out that is not understood must
+not turn into no time-out.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ def _of_parts(timeout: object) -> float | None:
             f"timeout={timeout!r}: give seconds, text such as '300ms', an httpx.Timeout, or None for no limit"
         )
     if any(name in _READING and each is None for name, each in parts.items()):
-        return None  # somebody wants to wait for the answer without end
+        return None  # the caller wants to wait for the answer without a limit
     return some_seconds(max(float(each) for each in parts.values() if each is not None))

@@ -125,7 +125,7 @@ class Response:
         """The body as text; what cannot be decoded is replaced."""
         try:
             return self.content.decode(self.encoding, errors="replace")
-        except LookupError:  # a charset that Python does not know
+        except LookupError:  # a charset unknown to Python
             return self.content.decode(errors="replace")
 
     def json(self, **options: Any) -> Any:

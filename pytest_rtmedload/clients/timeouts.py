@@ -1,8 +1,8 @@
 """Detects time-outs of any client: the sample of a time-out is censored, so it cannot improve a percentile.
 
-The rule: known are Python's own class, the errors of this package that say so, and, as no client is imported for this,
-the names that clients give to their classes. One time-out among the causes is enough: somebody has waited. An answer
-that says so (HTTP 408, 504) is an answer. An outcome of the test itself (`pytest.fail`) stays what it is.
+The rule: recognised are Python's own class, the errors of this package that say so, and, as no client is imported for
+this, the names that clients give to their classes. One time-out among the causes is enough: the caller has waited. An
+answer that says so (HTTP 408, 504) is an answer. An outcome of the test itself (`pytest.fail`) stays what it is.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class EventLog(EventSink):
         options: select what is written.
         stamp: when the run started, which names its files.
         terminal: the real terminal, not what pytest captures.
-        recovery: keeps results for the case that the process is killed.
+        recovery: keeps results in case the process is killed.
     """
 
     def __init__(self, options: LoadConfig, stamp: datetime, terminal: TextIO, recovery: RecoveryFile) -> None:

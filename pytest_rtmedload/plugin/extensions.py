@@ -1,7 +1,8 @@
 """What a project's `conftest.py` and other plugins add, through the hooks of `pytest_rtmedload.hooks`.
 
-The rule: each plugin is asked by itself, so that one that fails costs one line with its name and nothing of the others.
-Here are the hooks that are called before the run, where that line is a usage error; the others are in `result_hooks`.
+The rule: each plugin is asked separately, so that a failing one costs one line with its name and does not affect the
+others. Here are the hooks that are called before the run, where that line is a usage error; the others are in
+`result_hooks`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def ask(config: pytest.Config, hook: str, read: Callable[[Any], Any], **argument
             answers = [
                 HookResult(source, read(value)) for value in manager.subset_hook_caller(hook, others)(**arguments)
             ]
-        except Exception as error:  # noqa: BLE001 - whatever another plugin does wrong
+        except Exception as error:  # noqa: BLE001 - other plugins may fail in any way
             answers = [HookResult(source, error=error)]
         yield from answers
 

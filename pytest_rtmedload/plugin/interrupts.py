@@ -78,7 +78,7 @@ class Interrupts:
         """Pytest ends: signals do again what they did before."""
         self.heed()
         for number in self._installed:
-            if signal.getsignal(number) == self._interrupt:  # else somebody has replaced it since
+            if signal.getsignal(number) == self._interrupt:  # otherwise it has been replaced since
                 signal.signal(number, signal.SIG_DFL)
         self._installed.clear()
 

@@ -37,7 +37,7 @@ def bounded_logs() -> Iterator[None]:
 def bound_sections(item: pytest.Item, report: pytest.TestReport) -> None:
     """Shorten what a test printed and logged, in its report and where pytest keeps it for the next one."""
     report.sections = [(title, shortened(text)) for title, text in report.sections]
-    kept: list[Any] | None = getattr(item, "_report_sections", None)  # there is no public way to let go of it
+    kept: list[Any] | None = getattr(item, "_report_sections", None)  # no public way to release it exists
     if isinstance(kept, list):
         kept[:] = [(*name, shortened(text)) for *name, text in kept]
 

@@ -1,6 +1,6 @@
 """The hooks that add to the results of a run or receive them, in the process that writes the results.
 
-The rule: what they do wrong is one line among the problems that the summary shows, and never costs a result.
+The rule: an error in a hook is one line among the problems that the summary shows, and never costs a result.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Run:
         self._started = datetime.now().astimezone()
         self._directory = Path(config.rootpath, options.report_dir)
         self._agents = AgentProvider(options)
-        captured = config.getoption("capture", "fd") != "no"  # else what tests print shares the row
+        captured = config.getoption("capture", "fd") != "no"  # otherwise the output of tests would share the row
         colour = config.getoption("color", "auto") != "no"
         live = False if options.debug else options.live  # operations are printed one per line
         self._view = live_view(terminal, wanted=live, captured=captured, colour=colour)

@@ -1,6 +1,6 @@
 """What to do next, derived from the verdicts and their reasons: a reader should not have to know the statistics.
 
-Findings come first, then what keeps the run from being one: a load generator that was too busy, too few samples.
+Findings come first, then what prevents a finding: a load generator that was too busy, too few samples.
 One advice serves all tests that need the same: ten tests with too few samples need one longer run.
 """
 

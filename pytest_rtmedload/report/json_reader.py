@@ -2,7 +2,7 @@
 
 The rule: what is read is exactly what the model's type hints say, field by field; anything else is not a result,
 and the error names the place. A field that has a default may be missing, as in results of an earlier version; fields
-that the model does not know are passed over.
+unknown to the model are ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NO_JSON = "a truncated file, or not of a load test"
 
 
-class NotAResult(ValueError):  # noqa: N818 - says what is the case
+class NotAResult(ValueError):  # noqa: N818 - names a state
     """This is not a result of a load test; the message says in one line where it is wrong."""
 
 

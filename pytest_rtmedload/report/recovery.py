@@ -3,9 +3,9 @@
 The file, `load_test_report_<stamp>.partial.jsonl`, has one JSON object per line: `event` (`began` or `judged`),
 `nodeid`, `result` (the run's JSON so far, without its tests) and, where judged, `test` (its entry of the JSON) and
 `again` (true for the second run of a test whose first was INVALID). The run removes the file once its reports are
-written. What is left of a run that was killed becomes reports marked PARTIAL: the next run in that directory sees to
-it, or `pytest-rtmedload report FILE`. The process that writes the file holds a lock on it as long as it lives, so that
-a run under way is not taken for one that was killed.
+written. What is left of a run that was killed becomes reports marked PARTIAL: the next run in that directory makes
+them, or `pytest-rtmedload report FILE`. The process that writes the file holds a lock on it as long as it lives, so
+that a run under way is not taken for one that was killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SUFFIX: Final = ".partial.jsonl"
 KILLED: Final = "it ended without finishing: was it killed?"
 
 
-class RunUnderWay(Exception):  # noqa: N818 - says what is the case
+class RunUnderWay(Exception):  # noqa: N818 - names a state
     """The run that writes this file has not ended."""
 
 

@@ -1,7 +1,7 @@
 """Every sample as a row of a CSV file, written while the run goes on: a run that is killed keeps what it had.
 
-A thread of its own formats and writes, a few rows at a time, so that the event loop that makes the load is never kept
-waiting. A disk that refuses ends the file at the last whole row and costs one line; it fails nothing.
+A separate thread formats and writes, a few rows at a time, so that the event loop that makes the load is never kept
+waiting. A disk error ends the file at the last complete row and costs one line; it fails no test.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class SampleFile:
     def _give_up(self, error: OSError) -> None:
         where = self.path or self._directory
         if self._file is not None:
-            self._file.truncate(self._size)  # half a row would be read as a whole one
+            self._file.truncate(self._size)  # half a row would be read as a complete one
         else:
             self.path = None
         self.problem = f"{where}: {error.strerror or error}: samples are missing"

@@ -1,6 +1,6 @@
 """Calls kept turn by turn, to show a typical and a slow one of them.
 
-The rule: of all calls a fair sample is kept, and the slowest few. Each call draws a number that depends on the seed and
+The rule: keep a random sample of all calls, and the slowest few. Each call draws a number that depends on the seed and
 its id alone; those with the smallest numbers are the sample, whichever shard made them, so that merging is the same as
 having seen all calls in one place.
 """

@@ -1,9 +1,9 @@
 """Names of metrics are bounded: ids in URLs would make as many metrics as there are ids.
 
 The rule: the first 200 names of a test are kept as they are. A later one is folded: the segments that vary among the
-known names, and those that look like ids, become `{…}`; what has no such segment is counted under `other`. When the
-test is judged, known names of the same pattern join it, so that the report shows one metric and not 201. What targets
-name, and the metrics of the measured clients, are never folded.
+known names, and those that look like ids, become `{…}`; a name without such a segment is counted under `other`. When
+the test is judged, known names of the same pattern join it, so that the report shows one metric and not 201. What
+targets name, and the metrics of the measured clients, are never folded.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Folding:
         """The name with `{…}` in place of ids and of segments that vary; the name itself when there are none."""
         parts = _SEPARATOR.split(name)
         varying = self._varying.get(_kind(parts), frozenset())
-        if len(parts) == 1:  # a word: folding it whole would say nothing
+        if len(parts) == 1:  # a single word: folding it would leave no information
             return ANY if _ID.fullmatch(name) else name
         for index in range(0, len(parts), 2):
             if index // 2 in varying or _ID.fullmatch(parts[index]):

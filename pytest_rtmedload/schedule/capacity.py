@@ -1,9 +1,9 @@
 """The search for the most users at which every target is met: doubling until it is missed, then bisection.
 
 Each level is held until the evidence decides, at most for the time the shape names. Where it does not decide, the point
-estimate says where to look next, and under strict evidence the level that is found is held once more, up to four times
+estimate says where to look next, and under strict evidence the level that is found is held again, up to four times
 as long, until it is proved. The verdict judges all levels again when the last sample is in. A level that the load
-generator spoiled is tried once more; spoiled again, it is unknown, and the search goes on around it.
+generator spoiled is tried again; spoiled a second time, it is unknown, and the search goes on around it.
 """
 
 from __future__ import annotations

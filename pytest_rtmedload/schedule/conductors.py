@@ -58,7 +58,7 @@ class Moment(Protocol):
 class Conductor:
     """Shape of a load test over time. One of your own is a subclass, given as `shape=` of the marker.
 
-    It must be possible to pickle it: under pytest-xdist it travels to the coordinator.
+    It must be picklable: under pytest-xdist it is sent to the coordinator.
     """
 
     def phases(self) -> dict[Phase, tuple[float, float]]:

@@ -1,6 +1,6 @@
 """Shapes with stages that are known beforehand: steps that rise, and a spike with the time to recover from it.
 
-Each stage is judged by itself, over whole seconds and without its first second, in which users get going.
+Each stage is judged separately, over whole seconds and without its first second, in which users start.
 """
 
 from __future__ import annotations

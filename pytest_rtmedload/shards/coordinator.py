@@ -1,7 +1,7 @@
 """The coordinator: draws the start line, merges what the shards ship, and has it judged.
 
-It does no I/O and has no thread or timer of its own: messages make it act, in whatever thread they arrive, and workers
-that wait send one every two seconds. That is what lets the same coordinator serve one in-process worker and many
+It does no I/O and has neither thread nor timer: messages make it act, in whatever thread they arrive, and workers
+that wait send one every two seconds. This lets the same coordinator serve one in-process worker and many
 processes. One load test runs at a time, on all its workers; where groups run side by side, each has a coordinator.
 """
 
@@ -52,7 +52,7 @@ class Coordinator:
         clock: seconds, monotonic.
         began: when the run began, on that clock; now, if left out.
         events: writes down what happens.
-        holding: true while load tests wait for something else than their workers; `reconsider` says that it changed.
+        holding: true while load tests wait for something other than their workers; `reconsider` reports a change.
     """
 
     def __init__(
@@ -367,7 +367,7 @@ class Coordinator:
         result = self._conclude(test)
         owner = test.ended_by.worker if test.ended_by is not None else None
         others = [worker for worker in test.workers if worker is not owner]
-        if owner is not None:  # whose own outcome is the test's
+        if owner is not None:  # its own outcome is that of the test
             self._turn_away(TurnAway(others, str(test.interrupted), skip=True))
             return
         verdict = self._verdicts.present(result)

@@ -1,6 +1,6 @@
 """Several load tests at once: every worker has its own coordinator, and together they act as one.
 
-Each load test then is the matter of one worker and one coordinator, alone, as in a run without pytest-xdist; what the
+Each load test then belongs to exactly one worker and one coordinator, as in a run without pytest-xdist; what the
 tests have in common is the agent, the live view and the time at which the run began.
 """
 

@@ -167,7 +167,7 @@ class ShardRun:
         voice.warm_up()
         warm_up()
         gc.collect()
-        gc.freeze()  # what pytest and the imports left behind need not be looked at during the test
+        gc.freeze()  # objects of pytest and the imports need not be scanned during the test
         await self._await_start()
 
     async def _await_start(self) -> None:
@@ -225,7 +225,7 @@ class ShardRun:
             return self._users.finished and not any(command.kind == "users" for command in self._commands)
         if not self._dispatcher.done():
             return False
-        self._dispatcher.result()  # raises what went wrong there
+        self._dispatcher.result()  # raises its exception
         if self._users.finished:
             self._users.pool.give_up()
             return True
@@ -241,7 +241,7 @@ class ShardRun:
             self._users.pool.arrive(due)
             self._fill_pool()
             if late > LATE_YIELD_NS:
-                await asyncio.sleep(0)  # behind: what is due at once must still get its turn
+                await asyncio.sleep(0)  # after that: what is due at once must still get its turn
 
     def _own_arrivals(self) -> Iterator[int]:
         """When this shard's arrivals are due, in nanoseconds."""

@@ -90,7 +90,7 @@ class StartLine:
 
     Args:
         stopping: says why no further test may begin, such as `-x`; None while it may.
-        holding: true while those who have arrived wait for something else.
+        holding: true while the workers that have arrived wait for something else.
     """
 
     def __init__(self, stopping: Callable[[], str | None], holding: Callable[[], bool] = lambda: False) -> None:

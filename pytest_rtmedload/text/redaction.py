@@ -1,6 +1,6 @@
 """Secrets never reach a report: known values are replaced wherever they occur, and everything that looks like a secret.
 
-Better one harmless word too many replaced than one key published.
+It is better to replace a harmless word than to publish a key.
 """
 
 from __future__ import annotations

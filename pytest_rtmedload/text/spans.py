@@ -1,6 +1,6 @@
 """Lines for people: spans with a tone, so that the terminal can colour what a log shows plain.
 
-No meaning is in the colour alone, and no line is wider than the page, but for names that cannot be broken.
+Colour never carries meaning alone, and no line is wider than the page, except for names that cannot be broken.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class ChannelLink(Generic[Sent, Heard]):
 
     def setcallback(self, callback: Callable[[Heard], None], /) -> None:
         """Call this with every message that arrives, in a thread of execnet's."""
-        with self._lock:  # what comes meanwhile must wait for what came before
+        with self._lock:  # messages that arrive now must wait for earlier ones
             for message in self._unread:
                 callback(message)
             self._unread.clear()
@@ -135,7 +135,7 @@ class ControllerPlugin:
         if self._coordinator is None and self._links[node].has_spoken:
             self._coordinator = self._begin()
             self._coordinator.stopping = self._why_stop
-            if isinstance(self._coordinator, MultiCoordinator):  # else workers wait for each other anyway
+            if isinstance(self._coordinator, MultiCoordinator):  # otherwise workers wait for each other anyway
                 self._coordinator.holding = lambda: not self._quiet
             for known in list(self._links):
                 self._connect(known)

@@ -1,7 +1,7 @@
 """Which process drives which group of load tests: each group has exactly one, so that its tests run one by one.
 
 Groups are dealt out once, the largest first, each to the worker with the least to do; with as many workers as groups
-every worker has one. Who replaces a lost worker takes over what that one had left.
+every worker has one. The replacement of a lost worker takes over its remaining tests.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class GroupAssignment:
         """Those of the load tests that this worker drives.
 
         Args:
-            worker: who asks.
+            worker: the asking worker.
             workers: all that there are; the first call deals the groups out to these.
             nodeids: the load tests that no worker has begun yet.
         """

@@ -1,7 +1,7 @@
 """In the controller of pytest-xdist, with `--parallel`: as many workers as there are groups of load tests.
 
-The controller collects before it starts workers, as nothing else knows the groups. Workers collect again, as always
-with pytest-xdist, and report what they find; so the controller's warnings would be everybody's twice. What cannot be
+The controller collects before it starts workers, as only it knows the groups. Workers collect again, as always
+with pytest-xdist, and report what they find; so the controller's warnings would appear twice. What cannot be
 collected ends the run here, before a worker runs anything, as it ends a run without workers.
 """
 
@@ -47,7 +47,7 @@ class GroupsPlugin:
             self._session.perform_collect()
         self._broken = _broken(self._session)
         self.assignment = GroupAssignment(self._groups())
-        workers = max(1, min(len(specs), len(self.assignment.sizes)))  # pytest-xdist cannot do with none
+        workers = max(1, min(len(specs), len(self.assignment.sizes)))  # pytest-xdist needs at least one
         del specs[workers:]
         config.option.tx = config.option.tx[:workers]
         config.option.numprocesses = workers

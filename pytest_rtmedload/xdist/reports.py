@@ -54,7 +54,7 @@ def as_one(
             by_phase[report.when].append((worker.name, report))
     chosen = [_worst(reports) for reports in by_phase.values() if reports]
     if not chosen[0][1].passed:
-        chosen = [(name, report) for name, report in chosen if report.when != "call"]  # others were not let in
+        chosen = [(name, report) for name, report in chosen if report.when != "call"]  # the others were turned away
     merged = [report for _, report in chosen]
     telling = [r for r in merged if r.failed and r.user_properties] or [r for r in merged if r.when == "call"]
     properties = (telling or merged)[0].user_properties
@@ -72,7 +72,7 @@ def _rank(reported: tuple[str, pytest.TestReport]) -> tuple[int, bool]:
 
 def _worst(reported: list[tuple[str, pytest.TestReport]]) -> tuple[str, pytest.TestReport]:
     """The first of the worst, with what the others printed."""
-    name, worst = max(reported, key=_rank)  # the first of several that are as bad
+    name, worst = max(reported, key=_rank)  # the first of several equally bad ones
     if len(reported) > 1:
         worst.sections = [(f"{title} ({worker})", text) for worker, r in reported for title, text in r.sections]
     worst.duration = max(report.duration for _, report in reported)

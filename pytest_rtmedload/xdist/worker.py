@@ -1,6 +1,6 @@
 """In a worker of pytest-xdist: load tests run like any test, but their reports go to the coordinator, not to xdist.
 
-Every worker runs every load test; xdist would count each of their reports as a test of its own.
+Every worker runs every load test; xdist would count each of their reports as a separate test.
 """
 
 from __future__ import annotations

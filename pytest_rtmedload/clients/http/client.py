@@ -1,12 +1,13 @@
 """`load.http`: the measured HTTP client of one virtual user, with httpx's surface.
 
 A sample runs from the moment a request is handed to the client until its body was read; a new connection is part of it.
-What was asked wrongly (a bad URL, a header with a line break) is not measured. Each user has a pool of its own, no
+An invalid request (a bad URL, a header with a line break) is not measured. Each user has its own connection pool, no
 proxies, HTTP/1.1, and cookies that last as long as the user. Each request of a chain of redirects is a sample.
 
 Two habits of the HTTP library below cannot be turned off. A kept connection that turns out closed before the first byte
-of a request was written is replaced inside the same sample; else a request is sent once. A request that is cancelled,
-or under way when the client is closed, is not waited for, but its connection stays until the answer or the time-out.
+of a request was written is replaced inside the same sample; otherwise a request is sent once. A request that is
+cancelled, or under way when the client is closed, is not waited for, but its connection stays until the answer or the
+time-out.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class HttpClient:
         verify: whether to check certificates, or a PEM file of further authorities to trust.
         redact: takes secrets out of the answers that are kept as examples of errors.
         addresses: host and port → the address to connect to, where a name is not to be looked up.
-        cookies: the user's cookies, which its WebSockets share; a jar of its own unless given.
+        cookies: the user's cookies, which its WebSockets share; a new jar unless given.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place
@@ -174,10 +175,10 @@ class HttpClient:
             timeout: seconds, text, or an `httpx.Timeout`: see `seconds_of`; None for no limit.
             expect: the only statuses that are not a failure; without it all below 400.
             name: the metric, instead of `METHOD /path`.
-            **unknown: what httpx knows and this does not, refused in one line.
+            **unknown: arguments that httpx has and this client has not, refused in one line.
 
         Raises:
-            TimeoutException: no whole answer within the limit; a censored sample.
+            TimeoutException: no complete answer within the limit; a censored sample.
             TransportError: the connection failed or broke; a failed sample.
             DecodingError: the body is not compressed as its header says; a failed sample.
             TooManyRedirects: more than 20 redirects were followed.
@@ -224,7 +225,7 @@ class HttpClient:
         limit = self._limit if timeout is DEFAULT else limit_of(timeout)
         draft = self._draft(target, body, headers, cookies, limit)
         measures = Measures(self._add, self._report, self._lost)
-        request = draft.streamed_read_buffer_limit(0).build_streamed()  # else the first bytes wait for more
+        request = draft.streamed_read_buffer_limit(0).build_streamed()  # otherwise the first bytes wait for more
         async with streamed(request, target, name or target.metric, limit, expect, measures) as response:
             yield response
 
@@ -312,7 +313,7 @@ class HttpClient:
             response.counted = True
             self._add(metric, start, end, _FAILED)
             self._report(metric, status, expect, body_of(raw))
-        if task and task.cancelling() > cancels:  # pyreqwest prefers an answer that is just there to the cancellation
+        if task and task.cancelling() > cancels:  # pyreqwest prefers an answer that has just come to the cancellation
             raise asyncio.CancelledError
         return response
 

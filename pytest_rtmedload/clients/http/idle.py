@@ -1,7 +1,7 @@
 """Finds out if a broken connection had been idle: servers close idle connections, some after as little as 5 s.
 
-The rule: only what is known is said. A request that is the first one after a pause of a second or more most likely went
-over a connection that was kept meanwhile, and such a connection that ends before any answer was most likely closed by
+The rule: report only what is known. A request that is the first one after a pause of a second or more most likely went
+over a connection that was kept open, and such a connection that ends before any answer was most likely closed by
 the server's keep-alive time-out. The HTTP library tries again by itself where nothing was sent yet.
 """
 

@@ -72,7 +72,7 @@ def secure_client(headers: Mapping[str, str], cookies: CookieStore, verify: bool
 
 def prepare() -> None:
     """Set up pyreqwest once per process, in some milliseconds. Later calls do nothing."""
-    global _prepared  # noqa: PLW0603 - the thread this is about exists once per process
+    global _prepared  # noqa: PLW0603 - the thread exists once per process
     if _prepared:
         return
     with _preparing:

@@ -1,6 +1,6 @@
 """`load.observe`: measures a client that the user made, in place: httpx, httpx2 or websockets.
 
-What is wrapped belongs to the one object, never to its class, and is taken off again when the user ends. The libraries
+The wrapping applies to a single object, never to its class, and is removed when the user ends. The libraries
 are recognised by the names of their classes and never imported. Samples have the names and outcomes of the built-in
 clients; whatever the library raises still reaches the caller, marked as counted.
 """
@@ -37,7 +37,7 @@ _MARK: Final = "_rtmedload_watch"  # on the client, so that both are forgotten t
 class ClientObserver:
     """The clients that one virtual user asked to be measured.
 
-    A client that several users share is measured once for each request, for the first of them that is still there.
+    A client that several users share is measured once for each request, for the first of them that has not ended.
 
     Args:
         recorder: keeps the samples and errors, and counts if it has a `count`.

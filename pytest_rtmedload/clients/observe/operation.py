@@ -63,7 +63,7 @@ class OperationWatch:
     """The measuring of one client.
 
     Args:
-        undo: takes the wrapping off the client.
+        undo: removes the wrapping from the client.
     """
 
     def __init__(self, undo: Callable[[], None] = lambda: None) -> None:

@@ -55,7 +55,7 @@ class _Connection:
 
     def _undo(self) -> None:
         for name in ("ping", "recv", "send"):
-            vars(self._connection).pop(name, None)  # what the class has is there again
+            vars(self._connection).pop(name, None)  # the class's own method applies again
 
     async def _measured(self, operation: ObservedOperation, sending: Awaitable[Any]) -> Any:
         try:
@@ -63,7 +63,7 @@ class _Connection:
         except Exception as error:
             if _is_cut(error) and not _left(error):
                 self._cut(operation, error)
-            operation.drop()  # else of the caller's own making, such as two pings with the same data
+            operation.drop()  # otherwise the caller's own error, such as two pings with the same data
             raise
         except asyncio.CancelledError:
             operation.end(CENSORED)

@@ -45,7 +45,7 @@ _BINARY: Final = WSMsgType.BINARY
 _CONTINUATION: Final = WSMsgType.CONTINUATION
 _PING: Final = WSMsgType.PING
 _PONG: Final = WSMsgType.PONG
-_LEAVING: Final = 1.0  # seconds an aborted connection may take to be gone; it takes a turn of the loop
+_LEAVING: Final = 1.0  # seconds in which an aborted connection must end; it takes one turn of the loop
 
 _T = TypeVar("_T")
 
@@ -58,7 +58,7 @@ class Connection(WSListener):
         """When the 101 was read, on `time.perf_counter_ns`."""
         self.loss: Loss | None = None
         """How the connection ended; None while it is open."""
-        self.on_loss: Callable[[Loss], object] = id  # nobody yet
+        self.on_loss: Callable[[Loss], object] = id  # no subscriber yet
         """Called once, before the waiters are notified."""
         self.inbox = Inbox()
         self.deliver: Callable[[Message, int], object] = self.inbox.deliver
@@ -184,7 +184,7 @@ class Connection(WSListener):
             await self._transport.wait_disconnected()
         except WSProtocolError as error:
             loss = violation(error.code, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever a peer can bring about must end as a reason
+        except Exception as error:  # noqa: BLE001 - any error that a peer can cause must become a reason
             loss = Loss(NO_CLOSE_FRAME, f"connection lost: {type(error).__name__}")
         self._end(loss)
 

@@ -1,6 +1,6 @@
 """Limits of many waits, watched by one timer.
 
-Nearly every wait ends long before its limit. A timer of its own would cost a fifth of a whole question and answer;
+Nearly every wait ends long before its limit. A separate timer would cost a fifth of a complete request and response;
 here a wait costs an entry in a dict, and the timer runs for the earliest limit only.
 """
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
 _SILENT: Final = logging.getLogger(f"{__name__}.picows")  # its messages are in samples and errors
 _SILENT.setLevel(logging.CRITICAL + 1)
-_QUIET: Final = logging.LoggerAdapter(_SILENT, {})  # of a plain logger picows makes a child for each connection
-_LEAVING: Final = 1.0  # seconds an abandoned connection may take to be gone; it takes a few turns of the loop
+_QUIET: Final = logging.LoggerAdapter(_SILENT, {})  # for a plain logger picows creates a child per connection
+_LEAVING: Final = 1.0  # seconds in which an abandoned connection must end; it takes a few turns of the loop
 
 _contexts: dict[bool | str, ssl.SSLContext] = {}
 _making_context = threading.Lock()
@@ -122,8 +122,8 @@ async def shake_hands(
         addresses: host and port → the address to connect to, where a name is not to be looked up.
 
     Raises:
-        NotInTime: it was not there within `limit` seconds.
-        Failed: there is none; says why.
+        NotInTime: it was not open within `limit` seconds.
+        Failed: it could not be opened; has the reason.
     """
     sockets: list[socket.socket] = []
 

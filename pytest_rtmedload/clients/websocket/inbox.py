@@ -1,6 +1,6 @@
 """Assigns messages: to the oldest waiter expecting this one, else to the oldest that takes any, else it stays unread.
 
-A message is never lost: who was cancelled at the very moment gives it back.
+A message is never lost: a waiter that is cancelled at the same moment returns it.
 """
 
 from __future__ import annotations

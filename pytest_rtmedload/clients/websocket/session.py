@@ -1,6 +1,6 @@
 """The measured life of one WebSocket: connecting, waiting, being cut, closing.
 
-Whatever ends badly here is recorded before it is raised.
+Every failure is recorded before it is raised.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Session:
         """The connection, which must be open.
 
         Raises:
-            ConnectionClosed: it is gone; recorded unless this client closed it.
+            ConnectionClosed: it has ended; recorded unless this client closed it.
             RuntimeError: there never was one.
         """
         connection = self.reading()
@@ -124,7 +124,7 @@ class Session:
             metric: names the sample.
             start_ns: when it began.
             otherwise: the reason when it does not come in time.
-            owed: whether it is lost when this client closes the connection meanwhile.
+            owed: true if it counts as lost when this client closes the connection during the wait.
         """
         self._depending += 1
         try:
@@ -140,7 +140,7 @@ class Session:
         except asyncio.CancelledError:
             self.samples.cancelled(metric, start_ns)
             raise
-        except Exception:  # of the caller's own making
+        except Exception:  # raised by the caller's own code
             self.samples.broken(metric, start_ns)
             raise
         finally:

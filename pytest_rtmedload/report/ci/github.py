@@ -1,7 +1,7 @@
 """GitHub Actions: a summary of the run on the job's page, and annotations next to the tests.
 
 The rule: the summary is appended whole or not at all, and never grows beyond what GitHub takes of a step, as it would
-throw all of it away; a workflow command is one line whatever stands in it. Both as GitHub documents them ("Workflow
+throw all of it away; a workflow command is always a single line. Both as GitHub documents them ("Workflow
 commands for GitHub Actions"); the escapes are those of its own toolkit.
 """
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NODEID = "load::criteria::"
 _SHOWN_ERRORS = 5
 _EXAMPLE_LINES = 20
-_DECIMALS = 3  # microseconds: what a histogram can tell
+_DECIMALS = 3  # microseconds: the resolution of a histogram
 
 
 def properties(test: TestResult) -> list[tuple[str, object]]:

@@ -1,7 +1,7 @@
 """The run as Markdown, for the pages of CI servers: verdict, why, criteria, tests, and what to do next.
 
-The rule: a page has an end, so tests beyond a number are counted and not shown, those that need somebody's attention
-first; and whatever others wrote (names, errors, answers) is text there, never markup, with secrets replaced before.
+The rule: a page is limited, so tests beyond a number are counted and not shown, those that need attention first; and
+external text (names, errors, answers) is shown as text, never as markup, with secrets replaced before.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _against(test: TestResult) -> str:
     """Why it is not PASS, if not for a limit; the target that matters most, with its bounds; or what was measured."""
     target = main_target(test)
     if test.reasons and test.reasons[0] not in [target.text for target in test.targets]:
-        return test.reasons[0]  # what matters more than any limit
+        return test.reasons[0]  # more important than any limit
     if test.capacity is not None:
         return test.capacity.text + (f"; {target.text}" if target is not None else "")
     if target is not None:

@@ -1,7 +1,7 @@
 """Publishes a run to the CI server it runs on.
 
-The rule: a server is one that names itself in the environment. It gets the same news as every other, each in the words
-it documents; what cannot be published costs one line, never a result.
+The rule: a server is one that names itself in the environment. Every server gets the same data, in the format that it
+documents; what cannot be published costs one line, never a result.
 """
 
 from __future__ import annotations

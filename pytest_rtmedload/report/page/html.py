@@ -1,8 +1,8 @@
 """The run as one page: no network, readable without script, on a phone, in the dark, on paper and by a screen reader.
 
 Only the sound and the pictures of calls that were written down lie in files next to it. Every external text is escaped
-(Jinja's autoescape), and a content security policy forbids whatever would slip through: the one script that may run is
-ours, named by its hash, and it only reads out what stands in the tables.
+(Jinja's autoescape), and a content security policy blocks anything not escaped: the only script allowed is this
+package's own, identified by its hash, and it only reads the tables.
 """
 
 from __future__ import annotations

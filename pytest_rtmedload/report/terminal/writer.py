@@ -40,7 +40,7 @@ def write_summary(
     here = config.invocation_params.dir
     paths = [] if written is None else [shown_path(path, here) for path in written.main_paths()]
     problems = [] if written is None else written.problems
-    told = config.getoption("tbstyle", "auto") != "no"  # then FAILURES stand above
+    told = config.getoption("tbstyle", "auto") != "no"  # then FAILURES is printed above
     terminalreporter.section("load test")
     for line in summary_lines(run, paths, problems, verbosity, told=told):
         for span in line:

@@ -1,7 +1,7 @@
 """The rows of a time line: seconds, or stretches of several where there are more seconds than a screen has room for.
 
-Percentiles of several seconds cannot be averaged: the slowest second stands for its stretch. What is lost is counted,
-never thinned out.
+Percentiles of several seconds cannot be averaged: the slowest second stands for its stretch. Lost operations are
+always counted in full.
 """
 
 from __future__ import annotations
