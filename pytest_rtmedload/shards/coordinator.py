@@ -214,7 +214,7 @@ class Coordinator:
         try:
             self._agents.obtain()
         except AgentUnavailable as error:
-            self._refuse(test.workers, str(error))
+            self._refuse(test.workers, str(error), test.attempt)
         else:
             self._assign(test.spec, test.workers)
 
@@ -232,7 +232,7 @@ class Coordinator:
     def _turn_away(self, decision: TurnAway) -> None:
         for worker in decision.workers:
             worker.arrived = None
-            worker.link.send(messages.Refuse(decision.reason, decision.skip, decision.stop))
+            worker.link.send(messages.Refuse(decision.reason, decision.skip, decision.stop, decision.attempt))
 
     def _begin(self, decision: Begin) -> None:
         for worker in decision.workers:
@@ -324,8 +324,9 @@ class Coordinator:
 
     def _on_abandon(self, worker: WorkerHandle, abandon: messages.Abandon) -> None:
         """The test was skipped from within: there is nothing to judge."""
-        others = [other for other in self._drop().workers if other is not worker]
-        self._turn_away(TurnAway(others, f"skipped by {worker.name}: {abandon.reason}", skip=True))
+        test = self._drop()
+        others, reason = [w for w in test.workers if w is not worker], f"skipped by {worker.name}: {abandon.reason}"
+        self._turn_away(TurnAway(others, reason, skip=True, attempt=test.attempt))
 
     def _lose(self, worker: WorkerHandle, reason: str) -> None:
         """A worker is gone: its users are not given to others, since that would be another load."""
@@ -342,7 +343,7 @@ class Coordinator:
             self._stop(f"{reason} while it ran")
             self._conclude_if_over(test)
         else:
-            self._turn_away(TurnAway(self._drop().workers, f"{reason} before the start line"))
+            self._turn_away(TurnAway(self._drop().workers, f"{reason} before the start line", attempt=test.attempt))
 
     def _give_up_on_the_silent(self) -> None:
         """Some workers wait for others of a test that has begun: check that those still run."""
@@ -364,11 +365,10 @@ class Coordinator:
     def _conclude_if_over(self, test: TestProgress) -> None:
         if not test.over:
             return
-        result = self._conclude(test)
-        owner = test.ended_by.worker if test.ended_by is not None else None
+        result, owner = self._conclude(test), test.ended_by.worker if test.ended_by is not None else None
         others = [worker for worker in test.workers if worker is not owner]
         if owner is not None:  # its own outcome is that of the test
-            self._turn_away(TurnAway(others, str(test.interrupted), skip=True))
+            self._turn_away(TurnAway(others, str(test.interrupted), skip=True, attempt=test.attempt))
             return
         verdict = self._verdicts.present(result)
         for worker in others:
@@ -395,6 +395,6 @@ class Coordinator:
             raise RuntimeError("no load test is under way")
         return self._test
 
-    def _refuse(self, workers: list[WorkerHandle], reason: str) -> None:
+    def _refuse(self, workers: list[WorkerHandle], reason: str, attempt: int | None = None) -> None:
         text, skip = self.refusal(reason)
-        self._turn_away(TurnAway(workers, text, skip=skip))
+        self._turn_away(TurnAway(workers, text, skip=skip, attempt=attempt))

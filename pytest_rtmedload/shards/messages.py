@@ -178,6 +178,8 @@ class Refuse:
     """True when the test is to be reported as skipped."""
     stop: bool = False
     """True when the run is to end."""
+    attempt: int | None = None
+    """The attempt it ends; a worker that has left it by itself ignores this. None: what the worker waits for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class TurnAway:
     """True when the outcome of another worker or test says what went wrong."""
     stop: bool = False
     """True when the run is to end: their tests are no longer reported."""
+    attempt: int | None = None
+    """The attempt that ends, where they have begun."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Worker:
         self._came = threading.Event()
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._gone = False
+        self._attempt: int | None = None
         link.setcallback(self._deliver)
 
     async def run(self, test: LoadTest) -> Judged:
@@ -127,6 +128,7 @@ class Worker:
     def _begin(self, message: ToCoordinator) -> None:
         """Send the first message about a test; what was left unread about the last one is forgotten."""
         self._inbox.clear()
+        self._attempt = None
         self.turned_away = False
         if self._gone:
             self._heed(Gone())
@@ -146,7 +148,7 @@ class Worker:
         deadline = time.monotonic() + LOST_S
         while time.monotonic() < deadline:
             while self._inbox:
-                message = self._inbox.popleft()
+                message = self._next()
                 deadline = time.monotonic() + LOST_S
                 if isinstance(message, kind):
                     return message
@@ -163,15 +165,21 @@ class Worker:
             StartOver: the test starts over.
         """
         while self._inbox:
-            message = self._inbox.popleft()
+            message = self._next()
             self._heed(message)
             yield message
+
+    def _next(self) -> ToWorker:
+        message = self._inbox.popleft()
+        if isinstance(message, Assign):
+            self._attempt = message.attempt
+        return message
 
     def _heed(self, message: ToWorker) -> None:
         """Handle the messages that apply in any state of the worker."""
         if isinstance(message, Assign):
             raise StartOver(message)
-        if isinstance(message, Refuse):
+        if isinstance(message, Refuse) and message.attempt in (None, self._attempt):
             self.turned_away = message.skip
             if message.stop:
                 self.told_to_stop = message.reason

@@ -42,10 +42,9 @@ def test_the_cause_is_told(kind: str, cause: str, place: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells")
-def test_processes_on_the_same_core_are_told_with_what_they_used() -> None:
-    said = injected("waits for a processor", 2)
-    assert [one["cause"] for one in said] == ["processor"] * 2
-    assert all("other processes used" in one["others"] for one in said)
+def test_processes_on_the_same_core_are_told() -> None:
+    """What they used is not: this process started them, so they count as its own (see test_beside_other_work.py)."""
+    assert [one["cause"] for one in injected("waits for a processor", 2)] == ["processor"] * 2
 
 
 @pytest.mark.slow

@@ -23,19 +23,19 @@ def untidy():
 
 @pytest.mark.load(iterations=40)
 async def test_fine(load):
-    load.record("x", 1)
+    load.record("x", 0.001)
 
 @pytest.mark.load(iterations=40)
 async def test_set_up(load, broken):
-    load.record("x", 1)
+    load.record("x", 0.001)
 
 @pytest.mark.load(iterations=40)
 async def test_tear_down(load, untidy):
-    load.record("x", 1)
+    load.record("x", 0.001)
 
 async def test_assert_afterwards(load_run):
     async def body(load):
-        load.record("x", 1)
+        load.record("x", 0.001)
     assert (await load_run(body, iterations=40)).n == 0
 
 @pytest.mark.load(iterations=40)
@@ -53,7 +53,7 @@ async def test_skips(load):
 
 @pytest.mark.load(iterations=3, suites=["standard"])
 async def test_of_another_suite(load):
-    load.record("x", 1)
+    load.record("x", 0.001)
 """
 
 
@@ -124,7 +124,7 @@ def test_an_ordinary_test_that_fails_is_told(load_run_of: LoadRun) -> None:
 
         @pytest.mark.load(iterations=40)
         async def test_load(load):
-            load.record("x", 1)
+            load.record("x", 0.001)
         """
     )
     assert load_run_of().ret == 1
@@ -142,7 +142,7 @@ def test_the_first_failure_ends_the_run_and_the_rest_never_began(load_run_of: Lo
         @pytest.mark.load(iterations=40)
         @pytest.mark.parametrize("number", range(3))
         async def test_it(load, number):
-            load.record("x", 1)
+            load.record("x", 0.001)
             assert number != 1
         """
     )
@@ -156,7 +156,7 @@ import pytest
 
 @pytest.mark.load(iterations=40)
 async def test_good(load):
-    load.record("x", 1)
+    load.record("x", 0.001)
 
 @pytest.mark.load(iterations=40)
 async def test_bad(load):
@@ -208,7 +208,7 @@ def test_an_open_test_is_shown_by_its_rate(load_run_of: LoadRun) -> None:
 
         @pytest.mark.load(rate=20)
         async def test_it(load):
-            load.record("x", 1)
+            load.record("x", 0.001)
         """
     )
     result = load_run_of()
