@@ -111,7 +111,7 @@ def test_a_share_exactly_at_the_limit_is_never_decided() -> None:
 
 
 def _korn_graubard(clusters: list[tuple[int, int]]) -> float:
-    """The formula of MEASUREMENT.md, written down once more."""
+    """The formula of docs/how-we-measure.md, written down once more."""
     C = len(clusters)  # noqa: N806 - the name in the formula
     n, k = sum(m for _, m in clusters), sum(k for k, _ in clusters)
     if k == 0:
