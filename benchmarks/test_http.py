@@ -137,7 +137,7 @@ class _Draft:
 
 class _Unsent:
     def __init__(self) -> None:
-        self.client = plain_client({}, CookieStore())
+        self.client = plain_client({}, CookieStore(), {})
 
     def request(self, method: str, url: Any) -> _Draft:
         return _Draft(self.client.request(method, url))
